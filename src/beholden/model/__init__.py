@@ -1,0 +1,1 @@
+"""The vocabulary as small frozen types. Imports nothing else of ours."""

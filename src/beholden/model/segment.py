@@ -1,0 +1,79 @@
+"""Segments (files) and fragments (one moof+mdat in them), and the packed fragment index.
+
+A segment is named by (camera, stream, start, epoch); its path derives from that key, so no table
+holds paths. Epoch tells apart copies written by different recorders of the same instant.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from beholden.model.camera import StreamRole
+from beholden.model.time import from_ms
+
+_ENTRY = struct.Struct(">IIHB")
+
+
+class FragmentFlag(enum.IntFlag):
+    """Bits of one fragment's entry."""
+
+    KEY = 1        # its first picture is a keyframe: playback can begin here
+    AUDIO = 2      # it carries audio
+
+
+@dataclass(frozen=True, slots=True)
+class FragmentEntry:
+    """One fragment: bytes in the file, video duration in 90 kHz ticks, pictures, flags."""
+
+    size: int
+    ticks: int
+    pictures: int
+    flags: FragmentFlag
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SegmentKey:
+    """What names a segment everywhere."""
+
+    camera: int
+    stream: StreamRole
+    start_ms: int
+    epoch: int = 0
+
+    def path(self) -> str:
+        """``cam-3/main/2026-11-23/22/22-15-04.250_1795472104250-0.mp4``, relative to a volume, in UTC."""
+        moment = from_ms(self.start_ms)
+        stamp = moment.strftime("%H-%M-%S") + f".{self.start_ms % 1000:03d}"
+        return (
+            f"cam-{self.camera}/{self.stream.name.lower()}/{moment:%Y-%m-%d}/{moment:%H}/"
+            f"{stamp}_{self.start_ms}-{self.epoch}.mp4"
+        )
+
+    @classmethod
+    def from_path(cls, path: str) -> SegmentKey:
+        """The key a path was derived from; ValueError when it is not one of ours."""
+        parts = path.split("/")
+        if len(parts) != 5 or not parts[0].startswith("cam-") or not parts[4].endswith(".mp4"):
+            raise ValueError(f"not a segment path: {path!r}")
+        stamp = parts[4][: -len(".mp4")].rpartition("_")[2]
+        start, _, epoch = stamp.partition("-")
+        key = cls(int(parts[0][4:]), StreamRole[parts[1].upper()], int(start), int(epoch))
+        if key.path() != path:
+            raise ValueError(f"not a segment path: {path!r}")
+        return key
+
+
+def pack_fragments(entries: Iterable[FragmentEntry]) -> bytes:
+    """11 bytes a fragment, big-endian: size u32, ticks u32, pictures u16, flags u8."""
+    return b"".join(_ENTRY.pack(e.size, e.ticks, e.pictures, e.flags) for e in entries)
+
+
+def unpack_fragments(blob: bytes) -> Iterator[FragmentEntry]:
+    """The entries of a packed index; ValueError on a cut or foreign blob."""
+    if len(blob) % _ENTRY.size:
+        raise ValueError("a fragment index has a length that is not a multiple of 11 bytes")
+    for size, ticks, pictures, flags in _ENTRY.iter_unpack(blob):
+        yield FragmentEntry(size, ticks, pictures, FragmentFlag(flags))
