@@ -17,12 +17,12 @@ class StreamState(enum.StrEnum):
     """What a stream's session is doing now."""
 
     CONNECTING = "connecting"
-    LIVE = "live"                  # whole fragments arrive
-    STALLED = "stalled"            # connected, but no complete picture for a while
-    OFFLINE = "offline"            # not reachable; waiting to try again
-    REFUSED = "refused"            # the camera refused the login, path or transport
-    UNSUPPORTED = "unsupported"    # not RTSP, or no codec we can record
-    STOPPED = "stopped"            # not being pulled (disabled, or the recorder is not running)
+    LIVE = "live"  # whole fragments arrive
+    STALLED = "stalled"  # connected, but no complete picture for a while
+    OFFLINE = "offline"  # not reachable; waiting to try again
+    REFUSED = "refused"  # the camera refused the login, path or transport
+    UNSUPPORTED = "unsupported"  # not RTSP, or no codec we can record
+    STOPPED = "stopped"  # not being pulled (disabled, or the recorder is not running)
 
 
 @dataclass(frozen=True, slots=True)

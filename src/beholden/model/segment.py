@@ -20,8 +20,8 @@ _ENTRY = struct.Struct(">IIHB")
 class FragmentFlag(enum.IntFlag):
     """Bits of one fragment's entry."""
 
-    KEY = 1        # its first picture is a keyframe: playback can begin here
-    AUDIO = 2      # it carries audio
+    KEY = 1  # its first picture is a keyframe: playback can begin here
+    AUDIO = 2  # it carries audio
 
 
 @dataclass(frozen=True, slots=True)

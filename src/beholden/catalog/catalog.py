@@ -1,0 +1,188 @@
+"""Opening the catalog, and its two kinds of transaction."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.pool import QueuePool
+
+from beholden.model.errors import BeholdenError
+
+FILE_NAME = "catalog.db"
+BUSY_TIMEOUT_MS = 10_000
+
+
+class CatalogError(BeholdenError):
+    """The catalog cannot be opened, read or written; the text says why."""
+
+
+class Catalog:
+    """One database of one site.
+
+    Safe to use from several threads and several processes. Reads see a consistent state; a write is
+    one short ``BEGIN IMMEDIATE`` transaction, durable (``synchronous=FULL``) when the block ends.
+    No file or network work belongs inside either block.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        self._read_only = read_only
+        self._write_lock = threading.Lock()
+        mode = "ro" if read_only else "rwc"
+        self._engine = create_engine(
+            f"sqlite:///file:{_quote(path)}?mode={mode}&uri=true",
+            poolclass=QueuePool,
+            pool_size=2,
+            max_overflow=10,
+            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+        )
+        event.listen(self._engine, "connect", self._on_connect)
+
+    @classmethod
+    def open(cls, directory: Path) -> Catalog:
+        """Open the catalog of a data directory, creating or upgrading it as needed.
+
+        Raises CatalogError for a directory that cannot be written, a corrupt file, or a catalog
+        made by a newer version.
+        """
+        path = directory / FILE_NAME
+        catalog = cls(path)
+        with _told_plainly(path):
+            catalog._check()
+            catalog._upgrade()
+        return catalog
+
+    @classmethod
+    def open_existing(cls, directory: Path) -> Catalog:
+        """Open a catalog that must exist already and be of this version (for commands and roles)."""
+        path = directory / FILE_NAME
+        if not path.exists():
+            raise CatalogError(
+                "no_catalog",
+                f"There is no catalog in {directory}.",
+                "Give the directory that `beholden run --data` uses, or start it there first.",
+            )
+        return cls.open(directory)
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection to read with; nothing it writes is kept."""
+        with _told_plainly(self.path), self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One durable transaction; rolled back when the block raises."""
+        with _told_plainly(self.path), self._write_lock, self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self._engine.dispose()
+
+    def _on_connect(self, connection: sqlite3.Connection, _record: object) -> None:
+        # SQLAlchemy must not open transactions by itself: read() and write() say BEGIN.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        if not self._read_only:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=FULL")
+            cursor.execute("PRAGMA journal_size_limit=67108864")
+        cursor.close()
+
+    def _check(self) -> None:
+        with self._engine.connect() as connection:
+            verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+            if verdict != "ok":
+                raise _corrupt(self.path)
+
+    def _upgrade(self) -> None:
+        config = Config()
+        config.set_main_option("script_location", "beholden.catalog:migrations")
+        script = ScriptDirectory.from_config(config)
+        with self._engine.connect() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+        if current == script.get_current_head():
+            return
+        try:
+            known = current is None or script.get_revision(current) is not None
+        except CommandError:
+            known = False
+        if not known:
+            raise CatalogError(
+                "catalog_newer",
+                f"The catalog {self.path} was made by a newer version of Beholden.",
+                "Run that version, or restore the catalog from before the upgrade.",
+            )
+        with self._write_lock, self._engine.connect() as connection:
+            # Two processes may start at once: the second waits here and finds nothing to do.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+
+
+def _quote(path: Path) -> str:
+    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _corrupt(path: Path) -> CatalogError:
+    return CatalogError(
+        "catalog_corrupt",
+        f"The catalog {path} is damaged or not a Beholden catalog.",
+        "Move it aside and restore a copy; the footage itself is untouched and will be indexed again.",
+    )
+
+
+@contextlib.contextmanager
+def _told_plainly(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        reason = str(error.orig)
+        if "disk I/O" in reason or "malformed" in reason:
+            raise _corrupt(path) from error
+        if "no such table" in reason or "no such column" in reason:
+            raise
+        raise CatalogError(
+            "catalog_unavailable",
+            f"The catalog {path} cannot be used: {reason}.",
+            _next_step(reason),
+        ) from error
+    except DatabaseError as error:
+        if isinstance(error.orig, sqlite3.DatabaseError) and type(error.orig) is sqlite3.DatabaseError:
+            raise _corrupt(path) from error
+        raise
+
+
+def _next_step(reason: str) -> str:
+    if "readonly" in reason:
+        return "Make the data directory writable for this user."
+    if "full" in reason:
+        return "Free space on the disk that holds it."
+    if "locked" in reason:
+        return "Another process holds it; try again, and stop other programs that open it."
+    return "Check that the data directory exists and is writable."

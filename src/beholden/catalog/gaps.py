@@ -1,0 +1,112 @@
+"""Stretches without footage, each with its cause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, or_, select, update
+
+from beholden.catalog import journal
+from beholden.catalog.tables import gap
+from beholden.model.camera import StreamRole
+from beholden.model.gap import GapCause
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """One stretch; ``end_ms`` is None while it lasts."""
+
+    camera: int
+    stream: StreamRole
+    start_ms: int
+    end_ms: int | None
+    cause: GapCause
+    detail: str
+
+
+def open_gap(conn: Connection, at_ms: int, item: Gap) -> None:
+    """Record that footage stopped; a gap already open on this stream stays as it is (the first cause counts)."""
+    if _open_row(conn, item.camera, item.stream) is not None:
+        return
+    start_ms = item.start_ms
+    while conn.execute(
+        select(gap.c.start_ms).where(
+            gap.c.camera == item.camera, gap.c.stream == int(item.stream), gap.c.start_ms == start_ms
+        )
+    ).first():
+        start_ms += 1  # the key needs a free millisecond
+    conn.execute(
+        gap.insert().values(
+            camera=item.camera,
+            stream=int(item.stream),
+            start_ms=start_ms,
+            end_ms=item.end_ms,
+            cause=item.cause.value,
+            detail=item.detail,
+        )
+    )
+    body = {
+        "stream": int(item.stream),
+        "start_ms": start_ms,
+        "cause": item.cause.value,
+        "detail": item.detail,
+    }
+    journal.append(conn, at_ms, "gap_opened", item.camera, body)
+    if item.end_ms is not None:
+        journal.append(conn, at_ms, "gap_closed", item.camera, {**body, "end_ms": item.end_ms})
+
+
+def close_gap(conn: Connection, at_ms: int, camera: int, stream: StreamRole, end_ms: int) -> None:
+    """Record that footage is back; nothing happens when no gap is open."""
+    row = _open_row(conn, camera, stream)
+    if row is None:
+        return
+    end_ms = max(end_ms, row.start_ms)
+    conn.execute(
+        update(gap)
+        .where(gap.c.camera == camera, gap.c.stream == int(stream), gap.c.start_ms == row.start_ms)
+        .values(end_ms=end_ms)
+    )
+    body = {"stream": int(stream), "start_ms": row.start_ms, "end_ms": end_ms, "cause": row.cause}
+    journal.append(conn, at_ms, "gap_closed", camera, body)
+
+
+def between(conn: Connection, camera: int, stream: StreamRole, start_ms: int, end_ms: int) -> list[Gap]:
+    """Gaps that overlap [start_ms, end_ms), in order."""
+    query = (
+        select(gap)
+        .where(
+            gap.c.camera == camera,
+            gap.c.stream == int(stream),
+            gap.c.start_ms < end_ms,
+            or_(gap.c.end_ms.is_(None), gap.c.end_ms > start_ms),
+        )
+        .order_by(gap.c.start_ms)
+    )
+    return [_gap(row) for row in conn.execute(query)]
+
+
+def open_of(conn: Connection, camera: int, stream: StreamRole) -> Gap | None:
+    """The gap that lasts now, if any."""
+    row = _open_row(conn, camera, stream)
+    return _gap(row) if row is not None else None
+
+
+def counts(conn: Connection, stream: StreamRole = StreamRole.MAIN) -> dict[int, int]:
+    """How many gaps each camera has."""
+    query = select(gap.c.camera, func.count()).where(gap.c.stream == int(stream)).group_by(gap.c.camera)
+    return {row[0]: int(row[1]) for row in conn.execute(query)}
+
+
+def _open_row(conn: Connection, camera: int, stream: StreamRole) -> Row[Any] | None:
+    query = (
+        select(gap)
+        .where(gap.c.camera == camera, gap.c.stream == int(stream), gap.c.end_ms.is_(None))
+        .order_by(gap.c.start_ms.desc())
+    )
+    return conn.execute(query).first()
+
+
+def _gap(row: Row[Any]) -> Gap:
+    return Gap(row.camera, StreamRole(row.stream), row.start_ms, row.end_ms, GapCause(row.cause), row.detail)

@@ -1,0 +1,250 @@
+"""The tables, the same on SQLite and PostgreSQL. Times are epoch milliseconds UTC (``*_ms``).
+
+There is no column for who somebody on film is, and tests/refusal keeps it so.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMING)
+
+# SQLite only auto-numbers INTEGER primary keys; elsewhere 64 bits are needed.
+Big = BigInteger().with_variant(Integer, "sqlite")
+
+site = Table(  # one row: the place this catalog belongs to
+    "site",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uuid", String(36), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("time_zone", String(64), nullable=False),  # IANA name; all clocks on screen use it
+)
+
+camera = Table(
+    "camera",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("main_url", Text, nullable=False),  # never with user information
+    Column("sub_url", Text),
+    Column("username", String(200), nullable=False, server_default=""),
+    Column("password_sealed", LargeBinary),  # AES-GCM under secret.key; None when there is none
+    Column("enabled", Boolean, nullable=False),
+    Column("record", Boolean, nullable=False),
+    Column("record_audio", Boolean, nullable=False),
+    Column("analyse", String(16), nullable=False),  # always | keyframes | off
+    Column("keep_days", Float, nullable=False),
+    Column("shard", Integer, nullable=False),  # the recorder process it lives in; never moves by itself
+    Column("rev", Integer, nullable=False),  # rises with every change, so that readers can poll cheaply
+    Column("created_ms", Big, nullable=False),
+    Column("removed_ms", Big),  # set while its footage is still kept; the id is never used again
+    CheckConstraint("analyse in ('always', 'keyframes', 'off')", name="analyse"),
+    sqlite_autoincrement=True,  # ids name folders, so they are never given twice
+)
+Index(
+    "uq_camera_name_present",
+    camera.c.name,
+    unique=True,
+    sqlite_where=camera.c.removed_ms.is_(None),
+    postgresql_where=camera.c.removed_ms.is_(None),
+)
+
+volume = Table(  # a storage directory; `uuid` must equal the one in its identity file
+    "volume",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uuid", String(36), nullable=False, unique=True),
+    Column("path", Text, nullable=False, unique=True),
+    Column("floor_bytes", Big, nullable=False),  # free space that retention keeps on its file system
+)
+
+media_format = Table(  # init segments, once each: what a decoder needs before the first fragment
+    "media_format",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sha256", LargeBinary(32), nullable=False, unique=True),
+    Column("init", LargeBinary, nullable=False),  # ftyp+moov exactly as at the head of the files
+    Column("video_codec", String(8), nullable=False),
+    Column("video_codec_string", String(40), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("audio_codec", String(8)),
+    Column("audio_codec_string", String(40)),
+    Column("audio_rate", Integer),
+)
+
+segment = Table(  # one row a recorded file; the path derives from the key (model.segment.SegmentKey)
+    "segment",
+    metadata,
+    Column("camera", Integer, primary_key=True),
+    Column("stream", SmallInteger, primary_key=True),
+    Column("start_ms", Big, primary_key=True),
+    Column("epoch", Integer, primary_key=True),
+    Column("end_ms", Big, nullable=False),
+    Column("size", Big, nullable=False),
+    Column("volume", SmallInteger, nullable=False),
+    Column("format", Integer, ForeignKey("media_format.id"), nullable=False),
+    Column("repaired", Boolean, nullable=False),  # indexed at a start, after a crash
+    Column("sha256", LargeBinary(32), nullable=False),
+    Column("fragments", LargeBinary, nullable=False),  # model.segment.pack_fragments
+    sqlite_with_rowid=False,
+)
+
+span = Table(  # one row an unbroken run of kept footage; its end moves forward as segments close
+    "span",
+    metadata,
+    Column("camera", Integer, primary_key=True),
+    Column("stream", SmallInteger, primary_key=True),
+    Column("start_ms", Big, primary_key=True),
+    Column("end_ms", Big, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+gap = Table(  # a stretch without footage; end_ms is None while it lasts
+    "gap",
+    metadata,
+    Column("camera", Integer, primary_key=True),
+    Column("stream", SmallInteger, primary_key=True),
+    Column("start_ms", Big, primary_key=True),
+    Column("end_ms", Big),
+    Column("cause", String(24), nullable=False),  # model.gap.GapCause
+    Column("detail", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+usage_day = Table(  # roll-up in the same transaction as the segments: never SUM over segments
+    "usage_day",
+    metadata,
+    Column("camera", Integer, primary_key=True),
+    Column("stream", SmallInteger, primary_key=True),
+    Column("day", Integer, primary_key=True),  # start_ms // 86 400 000
+    Column("volume", SmallInteger, primary_key=True),
+    Column("bytes", Big, nullable=False),
+    Column("footage_ms", Big, nullable=False),
+    Column("segments", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("camera", Integer, nullable=False),
+    Column("kind", String(16), nullable=False),  # model.event.ObjectClass
+    Column("start_ms", Big, nullable=False),
+    Column("end_ms", Big),  # None while it lasts
+    Column("score", Float, nullable=False),
+    Column("box_left", Float, nullable=False),
+    Column("box_top", Float, nullable=False),
+    Column("box_right", Float, nullable=False),
+    Column("box_bottom", Float, nullable=False),
+    Column("still_ms", Big, nullable=False),
+    Column("still_size", Integer, nullable=False),  # bytes; 0 until stored
+    Column("reviewed_ms", Big),
+    Column("reviewed_by", Integer),
+    Index(None, "camera", "start_ms"),
+    Index(None, "start_ms"),
+    Index(None, "kind", "start_ms"),
+    sqlite_autoincrement=True,
+)
+
+user = Table(
+    "user_account",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(80), nullable=False, unique=True),
+    Column("role", String(16), nullable=False),  # model.access.Role
+    Column("password_hash", Text),  # Argon2id; None until chosen
+    Column("created_ms", Big, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+user_grant = Table(  # rights are camera x action; camera None means every camera
+    "user_grant",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_id", Integer, ForeignKey("user_account.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("camera", Integer),
+    Column("action", String(16), nullable=False),  # model.access.Action
+)
+
+session = Table(  # server-side and revocable; only a hash of the cookie is kept
+    "session",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("token_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("user_id", Integer, ForeignKey("user_account.id", ondelete="CASCADE"), nullable=False),
+    Column("created_ms", Big, nullable=False),
+    Column("last_seen_ms", Big, nullable=False),
+    Column("expires_ms", Big, nullable=False),
+    Column("ip", String(45), nullable=False),
+    Column("agent", String(300), nullable=False),
+    Column("revoked_ms", Big),
+    sqlite_autoincrement=True,
+)
+
+sign_in_link = Table(  # one-time; only a hash of the token is kept
+    "sign_in_link",
+    metadata,
+    Column("token_hash", LargeBinary(32), primary_key=True),
+    Column("user_id", Integer, ForeignKey("user_account.id", ondelete="CASCADE"), nullable=False),
+    Column("expires_ms", Big, nullable=False),
+    Column("used_ms", Big),
+)
+
+look = Table(  # append-only: every act of viewing, written before the first byte leaves
+    "look",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("at_ms", Big, nullable=False),
+    Column("user_id", Integer, nullable=False),
+    Column("user_name", String(80), nullable=False),  # as it was then
+    Column("session_id", Integer),
+    Column("ip", String(45), nullable=False),
+    Column("camera", Integer, nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("from_ms", Big, nullable=False),
+    Column("to_ms", Big),  # None for live
+    Column("what", Text, nullable=False),  # e.g. "main stream", "event 12 still"
+    Index(None, "camera", "at_ms"),
+    Index(None, "user_id", "at_ms"),
+    sqlite_autoincrement=True,
+)
+
+journal = Table(  # append-only: every fact about footage, in the transaction of the fact
+    "journal",
+    metadata,
+    Column("seq", Big, primary_key=True),
+    Column("at_ms", Big, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("camera", Integer),
+    Column("body", Text, nullable=False),  # canonical JSON: sorted keys, no spaces
+    Index(None, "camera", "seq"),
+    sqlite_autoincrement=True,
+)
+
+APPEND_ONLY = ("look", "journal")
