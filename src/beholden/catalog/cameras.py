@@ -55,7 +55,10 @@ def split_url(url: str) -> StreamAddress:
 
 
 def add(conn: Connection, box: SecretBox, at_ms: int, new: NewCamera) -> int:
-    """Add a camera and return its id; BeholdenError ``bad_name``, ``name_taken``, ``bad_url``, ``bad_value``."""
+    """Add a camera and return its id.
+
+    Raises BeholdenError ``bad_name``, ``name_taken``, ``bad_url`` or ``bad_value``.
+    """
     main = split_url(new.main_url)
     sub = split_url(new.sub_url) if new.sub_url else None
     username = main.username if new.username is None else new.username

@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
 
@@ -39,15 +39,9 @@ class Catalog:
         self.path = path
         self._read_only = read_only
         self._write_lock = threading.Lock()
-        mode = "ro" if read_only else "rwc"
         self._engine = create_engine(
-            f"sqlite:///file:{_quote(path)}?mode={mode}&uri=true",
-            poolclass=QueuePool,
-            pool_size=2,
-            max_overflow=10,
-            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+            "sqlite://", creator=self._connect, poolclass=QueuePool, pool_size=2, max_overflow=10
         )
-        event.listen(self._engine, "connect", self._on_connect)
 
     @classmethod
     def open(cls, directory: Path) -> Catalog:
@@ -101,9 +95,12 @@ class Catalog:
         """Give back all connections."""
         self._engine.dispose()
 
-    def _on_connect(self, connection: sqlite3.Connection, _record: object) -> None:
-        # SQLAlchemy must not open transactions by itself: read() and write() say BEGIN.
-        connection.isolation_level = None
+    def _connect(self) -> sqlite3.Connection:
+        uri = f"{self.path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
+        # isolation_level None: the driver must not open transactions by itself, read() and write() do.
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False
+        )
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         cursor.execute("PRAGMA foreign_keys=ON")
@@ -112,6 +109,7 @@ class Catalog:
             cursor.execute("PRAGMA synchronous=FULL")
             cursor.execute("PRAGMA journal_size_limit=67108864")
         cursor.close()
+        return connection
 
     def _check(self) -> None:
         with self._engine.connect() as connection:
@@ -143,10 +141,6 @@ class Catalog:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
-
-
-def _quote(path: Path) -> str:
-    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
 def _corrupt(path: Path) -> CatalogError:

@@ -26,7 +26,10 @@ class Gap:
 
 
 def open_gap(conn: Connection, at_ms: int, item: Gap) -> None:
-    """Record that footage stopped; a gap already open on this stream stays as it is (the first cause counts)."""
+    """Record that footage stopped.
+
+    A gap already open on this stream stays as it is: the first cause counts.
+    """
     if _open_row(conn, item.camera, item.stream) is not None:
         return
     start_ms = item.start_ms

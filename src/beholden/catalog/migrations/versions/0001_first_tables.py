@@ -222,7 +222,6 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_sign_in_link")),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "user_grant",
@@ -237,7 +236,6 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user_grant")),
-        sqlite_with_rowid=False,
     )
     op.create_index("ix_user_grant_user_id", "user_grant", ["user_id"], unique=False)
     for table in APPEND_ONLY:
