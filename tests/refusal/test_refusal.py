@@ -8,6 +8,7 @@ word list is tried on a sample that must be refused, so that none of them can pa
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import tomllib
 from collections.abc import Iterator
@@ -78,7 +79,9 @@ def forbidden(name: str) -> bool:
     return flat not in AGES_OF_THINGS and FORBIDDEN_WORDS.search(flat) is not None
 
 
-@pytest.mark.parametrize("name", ["faceEmbedding", "person_id", "gender", "ageGroup", "ethnicity", "plate_text", "reid"])
+@pytest.mark.parametrize(
+    "name", ["faceEmbedding", "person_id", "gender", "ageGroup", "ethnicity", "plate_text", "reid"]
+)
 def test_the_word_list_sees(name: str) -> None:
     """The list is not blind."""
     assert forbidden(name)
@@ -108,9 +111,7 @@ def test_no_dependency_does_it() -> None:
     """Nothing pinned, nothing declared, is a library for identifying or judging people, or an exporter."""
     pinned = re.findall(r"^([A-Za-z0-9_.-]+)==", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    declared = project["project"]["dependencies"] + sum(
-        (group for group in project["dependency-groups"].values()), []
-    )
+    declared = [*project["project"]["dependencies"], *itertools.chain(*project["dependency-groups"].values())]
     names = pinned + [re.split(r"[<>=\[; ]", str(item))[0] for item in declared]
     assert len(pinned) > 50
     assert [name for name in names if FORBIDDEN_PACKAGES.match(name)] == []
@@ -133,8 +134,9 @@ def test_events_have_classes_of_things_only() -> None:
 
 def test_the_api_has_no_field_for_it(tmp_path: Path) -> None:
     """No path, parameter or field of the HTTP API is about who somebody on film is."""
-    from beholden.catalog import Catalog  # noqa: PLC0415
-    from beholden.web.app import create_app  # noqa: PLC0415
+    from beholden.web.app import create_app
+
+    from beholden.catalog import Catalog
 
     Catalog.open(tmp_path).close()
     schema = create_app(tmp_path).openapi()
