@@ -1,0 +1,147 @@
+"""Pictures and sound to a clip file: the encoder settings a camera would use.
+
+IPPP only (no B-pictures), fixed GOPs, constrained bitrate, as surveillance cameras send.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from beholden.model.media import AudioCodec, VideoCodec
+
+Picture = npt.NDArray[np.uint8]
+"""height x width x 3, BGR."""
+
+_AUDIO_ENCODERS = {"aac": "aac", "pcmu": "pcm_mulaw", "pcma": "pcm_alaw", "opus": "libopus"}
+_AUDIO_RATES = {"aac": 16_000, "pcmu": 8_000, "pcma": 8_000, "opus": 48_000}
+_AUDIO_FRAMES = {"aac": 1024, "pcmu": 160, "pcma": 160, "opus": 960}
+
+AudioKind = AudioCodec | Literal["none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a clip is coded. ``gop`` in pictures, ``bitrate`` in bit/s (0: constant quality),
+    ``seconds`` of sound to make."""
+
+    width: int
+    height: int
+    fps: int
+    codec: VideoCodec = "h264"
+    gop: int = 0
+    bitrate: int = 0
+    audio: AudioKind = "none"
+    preset: str = "veryfast"
+
+    @property
+    def gop_pictures(self) -> int:
+        """Pictures from one keyframe to the next: one second unless chosen."""
+        return self.gop or self.fps
+
+
+def write_clip(
+    path: Path, pictures: Iterable[Picture], encoding: Encoding, sound: npt.NDArray[np.int16] | None = None
+) -> None:
+    """Encode pictures (already of the encoding's size) to ``path``, which appears whole or not at all.
+
+    ``sound`` is mono, at ``sound_rate(encoding.audio)``; silence when None.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=path.stem, suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    try:
+        _encode(name, pictures, encoding, sound)
+        Path(name).replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            Path(name).unlink()
+
+
+def sound_rate(audio: AudioKind) -> int:
+    """Samples a second of a codec's sound; 0 for none."""
+    return _AUDIO_RATES.get(audio, 0)
+
+
+def suffix(audio: AudioKind) -> str:
+    """The file ending that can carry this audio: QuickTime carries G.711, MP4 does not."""
+    return ".mov" if audio in ("pcmu", "pcma") else ".mp4"
+
+
+def _encode(
+    name: str, pictures: Iterable[Picture], encoding: Encoding, sound: npt.NDArray[np.int16] | None
+) -> None:
+    with av.open(name, "w") as container:
+        video = _video_stream(container, encoding)
+        audio = _audio_stream(container, encoding.audio)
+        count = 0
+        for picture in pictures:
+            frame = av.VideoFrame.from_ndarray(picture, format="bgr24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = count, Fraction(1, encoding.fps)
+            container.mux(video.encode(frame))
+            count += 1
+        container.mux(video.encode(None))
+        if audio is not None:
+            for audio_frame in _audio_frames(encoding.audio, count / encoding.fps, sound):
+                container.mux(audio.encode(audio_frame))
+            container.mux(audio.encode(None))
+
+
+def _video_stream(container: av.container.OutputContainer, encoding: Encoding) -> av.VideoStream:
+    encoder = "libx264" if encoding.codec == "h264" else "libx265"
+    params = [f"keyint={encoding.gop_pictures}", f"min-keyint={encoding.gop_pictures}"]
+    params += [
+        "scenecut=0",
+        "bframes=0",
+        "ref=1",
+        "rc-lookahead=0" if encoding.codec == "h264" else "log-level=none",
+    ]
+    if encoding.bitrate:
+        kilobits = encoding.bitrate // 1000
+        params += [f"vbv-maxrate={kilobits}", f"vbv-bufsize={kilobits}"]
+    options = {"preset": encoding.preset, f"{encoder[3:]}-params": ":".join(params)}
+    stream = container.add_stream(encoder, rate=encoding.fps, options=options)
+    assert isinstance(stream, av.VideoStream)
+    stream.width, stream.height, stream.pix_fmt = encoding.width, encoding.height, "yuv420p"
+    stream.time_base = Fraction(1, 90_000)
+    stream.codec_context.time_base = Fraction(1, encoding.fps)
+    stream.codec_context.thread_count = 2
+    if encoding.bitrate:
+        stream.bit_rate = encoding.bitrate
+    return stream
+
+
+def _audio_stream(container: av.container.OutputContainer, audio: AudioKind) -> av.AudioStream | None:
+    if audio == "none":
+        return None
+    stream = container.add_stream(_AUDIO_ENCODERS[audio], rate=_AUDIO_RATES[audio])
+    assert isinstance(stream, av.AudioStream)
+    stream.layout = "mono"
+    if audio in ("aac", "opus"):
+        stream.bit_rate = 32_000
+    return stream
+
+
+def _audio_frames(
+    audio: AudioKind, seconds: float, sound: npt.NDArray[np.int16] | None
+) -> Iterator[av.AudioFrame]:
+    rate, size = _AUDIO_RATES[audio], _AUDIO_FRAMES[audio]
+    total = int(seconds * rate) // size * size
+    samples = np.zeros(total, np.int16)
+    if sound is not None:
+        samples[: len(sound)] = sound[:total]
+    for at in range(0, total, size):
+        chunk = samples[None, at : at + size]
+        frame = av.AudioFrame.from_ndarray(chunk, format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = rate, at, Fraction(1, rate)
+        yield frame
