@@ -17,7 +17,7 @@ CameraFactory = Callable[..., RunningCameras]
 
 @pytest.fixture(scope="session")
 def clip_factory(tmp_path_factory: pytest.TempPathFactory) -> ClipFactory:
-    """``clip_factory(width=320, height=180, fps=10, seconds=2, codec="h264", gop=0, audio="none")`` → a clip's path.
+    """``clip_factory(width=320, height=180, fps=10, seconds=2, codec="h264", gop=0, audio="none").
 
     Each choice is encoded once per test session; every picture carries its number (``read_frame_number``).
     """

@@ -37,10 +37,10 @@ class Carrier(Protocol):
     """How packets reach the client. ``channel`` is what the client chose for a track."""
 
     def write(self, data: bytes | memoryview) -> None:
-        """Bytes already framed for interleaving (TCP only)."""
+        """Bytes as they are, into the stream; UDP, which has none, ignores them."""
         ...
 
-    def packet(self, track: int, packet: bytes, report: bool = False, junk: bytes = b"") -> None:
+    def packet(self, track: int, packet: bytes, report: bool = False) -> None:
         """One RTP or RTCP packet of a track."""
         ...
 
@@ -78,9 +78,9 @@ class Interleaved:
         if self._timer is None:
             self._trickle()
 
-    def packet(self, track: int, packet: bytes, report: bool = False, junk: bytes = b"") -> None:
+    def packet(self, track: int, packet: bytes, report: bool = False) -> None:
         if track in self._channels:
-            self.write(junk + struct.pack(">BBH", 0x24, self._channels[track] + report, len(packet)) + packet)
+            self.write(struct.pack(">BBH", 0x24, self._channels[track] + report, len(packet)) + packet)
 
     def backlog(self) -> int:
         return self._transport.get_write_buffer_size() + len(self._waiting)
@@ -107,14 +107,10 @@ class Datagrams:
         self._pairs = pairs
         self._client = client
 
-    def is_plain(self, track_count: int) -> bool:
-        """Never: every packet is its own datagram."""
-        return False
-
     def write(self, data: bytes | memoryview) -> None:
-        raise NotImplementedError("UDP has no interleaved framing")
+        """Nothing: a stream of bytes is what UDP does not have."""
 
-    def packet(self, track: int, packet: bytes, report: bool = False, junk: bytes = b"") -> None:
+    def packet(self, track: int, packet: bytes, report: bool = False) -> None:
         if track not in self._pairs:
             return
         host, rtp_port, rtcp_port = self._client[track]
@@ -138,7 +134,7 @@ class Delivery:
     def __init__(
         self,
         playout: Playout,
-        carrier: Interleaved | Datagrams,
+        carrier: Carrier,
         faults: list[Fault],
         session: str,
         log: Callable[[SentPicture], None],
@@ -157,7 +153,8 @@ class Delivery:
         self._next_report = 0.0
         self._waits_for_key = not any(fault.mid_gop for fault in faults)
         self._reports = not any(fault.silences_reports for fault in faults)
-        self._plain = not faults and carrier.is_plain(len(playout.clip.tracks))
+        plain = isinstance(carrier, Interleaved) and carrier.is_plain(len(playout.clip.tracks))
+        self._plain = plain and not faults
         self._sent = 0
         self._splice: _Splice | None = None
         self._last: dict[str, _Last] = {}
@@ -214,7 +211,9 @@ class Delivery:
                 packet.timestamp,
                 packet.ssrc,
             )
-            self._carrier.packet(packet.track, header + packet.payload, junk=packet.junk)
+            if packet.junk:
+                self._carrier.write(packet.junk)
+            self._carrier.packet(packet.track, header + packet.payload)
             self._last[packet.kind] = _Last(packet.sequence, packet.timestamp, packet.ssrc, self._loop.time())
             size += len(packet.payload) + 12
             if packet.kind == "video":

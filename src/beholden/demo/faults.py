@@ -12,11 +12,18 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 from urllib.parse import parse_qsl
 
 NO_ANSWER = 0
 """What ``Fault.status`` returns to leave a request unanswered."""
+
+
+class Asked(NamedTuple):
+    """A request: its method, and seconds since anyone first asked for this URL."""
+
+    method: str
+    age: float
 
 
 @dataclass(slots=True)
@@ -70,10 +77,8 @@ class Fault:
     silences_reports: ClassVar[bool] = False
     shifts_time: ClassVar[bool] = False
 
-    def status(self, method: str, age: float) -> int | None:
-        """What to answer a request with: None for the right answer, an error status, or NO_ANSWER.
-        ``age`` is seconds since anyone first asked for this URL."""
-        return None
+    def status(self, asked: Asked) -> int | None:
+        """What to answer a request with: None for the right answer, an error status, or NO_ANSWER."""
 
     def describe(self, sdp: str) -> str:
         """The session description as this camera gives it."""
@@ -277,8 +282,8 @@ class Silent(Fault):
 
     name = "silent"
 
-    def status(self, method: str, age: float) -> int | None:
-        if not self.value or method == self.value.upper():
+    def status(self, asked: Asked) -> int | None:
+        if not self.value or asked.method == self.value.upper():
             self.state["silent"] = 1
         return NO_ANSWER if self.state else None
 
@@ -297,8 +302,8 @@ class Unauthorised(Fault):
 
     name = "unauthorised"
 
-    def status(self, method: str, age: float) -> int | None:
-        return 401 if age >= self.number(3) else None
+    def status(self, asked: Asked) -> int | None:
+        return 401 if asked.age >= self.number(3) else None
 
     def outgoing(self, out: Outgoing) -> None:
         out.close = out.elapsed >= self.number(3)
@@ -310,9 +315,9 @@ class Refuse(Fault):
 
     name = "refuse"
 
-    def status(self, method: str, age: float) -> int | None:
+    def status(self, asked: Asked) -> int | None:
         wanted = self.value.partition(":")[2].upper() or "DESCRIBE"
-        return int(self.number(404)) if method == wanted else None
+        return int(self.number(404)) if asked.method == wanted else None
 
 
 class MidGop(Fault):

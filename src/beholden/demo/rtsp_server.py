@@ -23,8 +23,8 @@ from beholden.demo import sdp
 from beholden.demo.auth import Login, Scheme
 from beholden.demo.camera import Playout, Scene, VirtualCamera
 from beholden.demo.clip import Clip, read_clip
-from beholden.demo.delivery import Datagrams, Delivery, Interleaved, SentPicture
-from beholden.demo.faults import NO_ANSWER, Fault, parse_faults
+from beholden.demo.delivery import Carrier, Datagrams, Delivery, Interleaved, SentPicture
+from beholden.demo.faults import NO_ANSWER, Asked, Fault, parse_faults
 from beholden.model.errors import BeholdenError
 
 HOST = "127.0.0.1"
@@ -174,7 +174,7 @@ class _Connection(asyncio.Protocol):
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._server.opened(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         self._end_session()
         self._server.closed(self)
 
@@ -233,9 +233,9 @@ class _Connection(asyncio.Protocol):
                 self._faults = parse_faults(urlsplit(address).query)
             except KeyError:
                 return 400
-        age = self._server.age(address)
+        asked = Asked(method, self._server.age(address))
         for fault in self._faults:
-            status = fault.status(method, age)
+            status = fault.status(asked)
             if status is not None:
                 return status
         return None
@@ -314,7 +314,7 @@ class _Connection(asyncio.Protocol):
         if self._delivery is not None:
             return
         rate = next((int(fault.number(2000)) for fault in self._faults if fault.bytes_per_second), 0)
-        carrier: Interleaved | Datagrams
+        carrier: Carrier
         if self._sockets:
             carrier = Datagrams(self._sockets, self._clients)
         else:
