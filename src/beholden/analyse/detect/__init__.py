@@ -1,0 +1,1 @@
+"""Detectors: pictures in, boxes with a class of thing out."""

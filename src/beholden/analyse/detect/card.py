@@ -1,0 +1,172 @@
+"""The model card: a TOML file beside the weights that says all a reader and the loader need."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from beholden.analyse.detect.refusal import refuse_names
+from beholden.model.errors import BeholdenError
+
+
+@dataclass(frozen=True, slots=True)
+class InputCard:
+    """How a picture becomes the model's input. ``mean`` and ``deviation`` are per channel, 0..255."""
+
+    name: str
+    height: int
+    width: int
+    colour: str  # "bgr" or "rgb"
+    fill: int  # grey value beside the picture, which lies top left
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputCard:
+    """What the outputs mean: per stride scores [1, cells, classes] and side distances [1, cells, 4 * bins]."""
+
+    strides: tuple[int, ...]
+    scores: tuple[str, ...]
+    distances: tuple[str, ...]
+    bins: int
+    overlap: float  # boxes of one class that overlap more (IoU) are one
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """One measured figure: what was measured, on what, and the value."""
+
+    measure: str
+    footage: str
+    value: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A model in words and numbers. ``classes`` maps the model's own class names, in its order, to
+    the names of ``model.event.ObjectClass``; "" drops a class."""
+
+    name: str
+    family: str
+    licence: str
+    source: str
+    file: str = ""
+    sha256: str = ""
+    classes: tuple[tuple[str, str], ...] = ()
+    input: InputCard | None = None
+    output: OutputCard | None = None
+    accuracy: tuple[Accuracy, ...] = ()
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read and check a card. BeholdenError ``model_card_bad`` when it is not one, ``model_refused`` when
+    its names say that the model tells who somebody is, or what kind of person."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise _bad(path, str(error)) from error
+    try:
+        card = _card(document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _bad(path, f"{type(error).__name__}: {error}") from error
+    refuse_names(card.name, [card.name, card.family, *_names(card), *_sections(document)])
+    return card
+
+
+def read_weights(path: Path, card: ModelCard) -> bytes:
+    """The weights a card speaks of, which lie in the same folder; BeholdenError when they are missing
+    or are not the ones whose SHA-256 the card states."""
+    weights = path.parent / card.file
+    try:
+        data = weights.read_bytes()
+    except OSError as error:
+        raise BeholdenError(
+            "model_missing",
+            f"The weights {weights} cannot be read: {error.strerror}.",
+            "Put them beside their model card, or install Beholden again.",
+        ) from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != card.sha256:
+        raise BeholdenError(
+            "model_changed",
+            f"The weights {weights} are not the ones their card describes (SHA-256 {found[:12]}…, "
+            f"not {card.sha256[:12]}…).",
+            "Restore the file, or correct the card when the change was meant.",
+        )
+    return data
+
+
+def _card(document: dict[str, Any]) -> ModelCard:
+    model = document["model"]
+    return ModelCard(
+        name=str(model["name"]),
+        family=str(model["family"]),
+        licence=str(model["licence"]),
+        source=str(model["source"]),
+        file=str(model["file"]),
+        sha256=str(model["sha256"]),
+        classes=tuple((str(item["name"]), str(item.get("kind", ""))) for item in document["classes"]),
+        input=_input(document["input"]),
+        output=_output(document["output"]),
+        accuracy=tuple(Accuracy(**item) for item in document.get("accuracy", [])),
+    )
+
+
+def _input(item: dict[str, Any]) -> InputCard:
+    if item["colour"] not in ("bgr", "rgb"):
+        raise ValueError("input.colour is bgr or rgb")
+    return InputCard(
+        name=str(item["name"]),
+        height=int(item["height"]),
+        width=int(item["width"]),
+        colour=str(item["colour"]),
+        fill=int(item["fill"]),
+        mean=_triple(item["mean"]),
+        deviation=_triple(item["deviation"]),
+    )
+
+
+def _output(item: dict[str, Any]) -> OutputCard:
+    card = OutputCard(
+        strides=tuple(int(stride) for stride in item["strides"]),
+        scores=tuple(str(name) for name in item["scores"]),
+        distances=tuple(str(name) for name in item["distances"]),
+        bins=int(item["bins"]),
+        overlap=float(item["overlap"]),
+    )
+    if not len(card.strides) == len(card.scores) == len(card.distances):
+        raise ValueError("output.strides, scores and distances have one entry per stride")
+    return card
+
+
+def _triple(values: list[float]) -> tuple[float, float, float]:
+    first, second, third = (float(value) for value in values)
+    return first, second, third
+
+
+def _names(card: ModelCard) -> list[str]:
+    names = [name for pair in card.classes for name in pair]
+    if card.output is not None:
+        names += [*card.output.scores, *card.output.distances]
+    return names
+
+
+def _sections(document: dict[str, Any]) -> list[str]:
+    return [key for name, section in document.items() for key in (name, *_keys(section))]
+
+
+def _keys(section: object) -> list[str]:
+    return list(section) if isinstance(section, dict) else []
+
+
+def _bad(path: Path, why: str) -> BeholdenError:
+    return BeholdenError(
+        "model_card_bad",
+        f"The model card {path} cannot be used: {why}.",
+        "Compare it with the card of the default model in docs/design/analyse.md.",
+    )

@@ -1,0 +1,36 @@
+"""Fitting a picture into a model's input without changing its shape."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from beholden.analyse.detect.card import InputCard
+from beholden.analyse.detect.detector import Picture
+
+
+def fit(height: int, width: int, card: InputCard) -> float:
+    """The factor by which a picture is shrunk or grown to fit."""
+    return min(card.height / height, card.width / width)
+
+
+def letterbox(picture: Picture, card: InputCard) -> NDArray[np.float32]:
+    """The input [3, height, width] of a picture: scaled, top left, the rest filled, normalised."""
+    height, width = picture.shape[:2]
+    scale = fit(height, width, card)
+    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
+    shrunk = cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    if card.colour == "rgb":
+        shrunk = shrunk[..., ::-1]
+    mean = np.asarray(card.mean, np.float32)
+    factor = 1 / np.asarray(card.deviation, np.float32)
+    blank = (card.fill - mean) * factor
+    blob = np.empty((3, card.height, card.width), np.float32)
+    for channel in range(3):
+        inside = blob[channel, :rows, :columns]
+        np.subtract(shrunk[..., channel], mean[channel], out=inside)
+        inside *= factor[channel]
+        blob[channel, rows:] = blank[channel]
+        blob[channel, :rows, columns:] = blank[channel]
+    return blob
