@@ -1,0 +1,1 @@
+"""Where files live: directories with an identity, behind one seam."""

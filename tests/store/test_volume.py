@@ -1,0 +1,189 @@
+"""A volume is the right disk or none, and its files appear and go durably and alone."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beholden.model.camera import StreamRole
+from beholden.model.segment import SegmentKey
+from beholden.store.fake import FakeStore
+from beholden.store.store import StoreError
+from beholden.store.volume import IDENTITY_NAME, Volume
+
+T0 = 1_795_472_104_250
+
+
+def key(
+    start_ms: int = T0, camera: int = 1, stream: StreamRole = StreamRole.MAIN, epoch: int = 0
+) -> SegmentKey:
+    """A key."""
+    return SegmentKey(camera, stream, start_ms, epoch)
+
+
+def put(volume: Volume, *keys: SegmentKey) -> None:
+    """Make files."""
+    for item in keys:
+        fd = volume.create_exclusive(item)
+        volume.write(fd, b"footage")
+        volume.sync(fd, item)
+        os.close(fd)
+
+
+def test_create_then_open(tmp_path: Path) -> None:
+    """The uuid given at creation opens it again; creating twice keeps the first."""
+    made = Volume.create(tmp_path / "footage")
+    assert Volume.create(tmp_path / "footage").uuid == made.uuid
+    assert Volume.open(tmp_path / "footage", made.uuid).uuid == made.uuid
+
+
+@pytest.mark.parametrize("state", ["absent", "empty", "file"])
+def test_a_missing_identity_is_refused(tmp_path: Path, state: str) -> None:
+    """No directory, an empty one (an unmounted disk) or a file: refused, and nothing is made there."""
+    path = tmp_path / "footage"
+    if state == "empty":
+        path.mkdir()
+    if state == "file":
+        path.write_text("x")
+    with pytest.raises(StoreError) as caught:
+        Volume.open(path, "00000000-0000-0000-0000-000000000000")
+    assert caught.value.code == "volume_missing"
+    assert caught.value.next_step
+    assert state != "empty" or list(path.iterdir()) == []
+
+
+def test_a_swapped_disk_is_refused(tmp_path: Path) -> None:
+    """Another volume's identity in the same place is not ours."""
+    uuid = Volume.create(tmp_path / "a").uuid
+    Volume.create(tmp_path / "b")
+    with pytest.raises(StoreError) as caught:
+        Volume.open(tmp_path / "b", uuid)
+    assert caught.value.code == "volume_swapped"
+
+
+def test_a_damaged_identity_is_refused(tmp_path: Path) -> None:
+    """Not a uuid: said plainly, not overwritten."""
+    (tmp_path / IDENTITY_NAME).write_bytes(b"\xff\xfe what")
+    for call in (lambda: Volume.create(tmp_path), lambda: Volume.open(tmp_path, "x")):
+        with pytest.raises(StoreError) as caught:
+            call()
+        assert caught.value.code == "volume_unreadable"
+
+
+def test_a_read_only_directory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that cannot be written says so (permissions do not bind root, so the call is made to fail)."""
+    volume = Volume.create(tmp_path)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("beholden.store.volume._try_writing", refuse)
+    with pytest.raises(StoreError) as caught:
+        volume.check()
+    assert caught.value.code == "volume_read_only"
+
+
+def test_a_disk_that_goes_away_is_not_made_up(tmp_path: Path) -> None:
+    """When the identity is gone (unmounted under us), no file is written to the bare directory."""
+    volume = Volume.create(tmp_path)
+    (tmp_path / IDENTITY_NAME).unlink()
+    with pytest.raises(FileNotFoundError):
+        volume.create_exclusive(key())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_is_written_once(tmp_path: Path) -> None:
+    """A second writer of the same key is refused and the first's bytes stay."""
+    volume = Volume.create(tmp_path)
+    put(volume, key())
+    with pytest.raises(FileExistsError):
+        volume.create_exclusive(key())
+    assert volume.path_of(key()).read_bytes() == b"footage"
+
+
+def test_deleting_prunes_empty_folders_only(tmp_path: Path) -> None:
+    """The last file of a camera takes its folders along, and not the volume."""
+    volume = Volume.create(tmp_path)
+    put(volume, key(), key(T0 + 60_000))
+    volume.delete(key())
+    assert list(volume.walk()) == [key(T0 + 60_000)]
+    volume.delete(key(T0 + 60_000))
+    volume.delete(key(T0 + 60_000))
+    assert sorted(p.name for p in tmp_path.iterdir()) == [IDENTITY_NAME]
+
+
+def test_foreign_files_are_stepped_over(tmp_path: Path) -> None:
+    """What is not ours is neither listed nor in the way."""
+    volume = Volume.create(tmp_path)
+    put(volume, key())
+    folder = volume.path_of(key()).parent
+    for name in ("notes.txt", "22-15-04.250_99-0.mp4", "_-0.mp4", "x_9999999999999999999-0.mp4"):
+        (folder / name).write_text("x")
+    (tmp_path / "cam-x").mkdir()
+    (tmp_path / "cam-1" / "third" / "2026-01-01" / "00").mkdir(parents=True)
+    (tmp_path / "cam-1" / "third" / "2026-01-01" / "00" / "00-00-00.000_0-0.mp4").write_text("x")
+    assert list(volume.walk()) == [key()]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5 * 86_400_000), st.integers(1, 2), st.sampled_from(StreamRole)), unique=True
+    ),
+    st.integers(0, 5 * 86_400_000),
+)
+def test_listing_finds_exactly_what_began_since(
+    tmp_path_factory: pytest.TempPathFactory, made: list[tuple[int, int, StreamRole]], after: int
+) -> None:
+    """open_segments gives a stream's files from an instant on, in order; walk gives all."""
+    volume = Volume.create(tmp_path_factory.mktemp("v"))
+    keys = [key(T0 + offset, camera, stream) for offset, camera, stream in made]
+    for item in keys:
+        os.close(volume.create_exclusive(item))
+    expected = sorted(
+        k for k in keys if k.camera == 1 and k.stream is StreamRole.MAIN and k.start_ms >= T0 + after
+    )
+    assert volume.open_segments(1, StreamRole.MAIN, T0 + after) == expected
+    assert sorted(volume.walk()) == sorted(keys)
+
+
+def test_truncate_and_quarantine(tmp_path: Path) -> None:
+    """Repair cuts a file in place; what cannot be repaired is set aside, out of walk's sight."""
+    volume = Volume.create(tmp_path)
+    put(volume, key())
+    volume.truncate(key(), 4)
+    assert volume.path_of(key()).read_bytes() == b"foot"
+    moved = volume.quarantine(key())
+    assert moved.read_bytes() == b"foot"
+    assert list(volume.walk()) == []
+
+
+def test_space_is_reported(tmp_path: Path) -> None:
+    """Free space is within the total."""
+    volume = Volume.create(tmp_path)
+    assert 0 < volume.free_bytes() <= volume.total_bytes()
+
+
+def test_the_fake_fails_on_demand(tmp_path: Path) -> None:
+    """Each fault is an OSError of its kind, and goes when switched off."""
+    store = FakeStore(tmp_path)
+    fd = store.create_exclusive(key())
+    store.full = True
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+        store.write(fd, b"x")
+    store.full, store.broken = False, True
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        store.sync(fd, key())
+    store.broken, store.lost = False, True
+    with pytest.raises(StoreError):
+        store.check()
+    store.lost = False
+    store.write(fd, b"x")
+    os.close(fd)
+    store.free = 7
+    assert store.free_bytes() == 7
+    assert store.log == ["create", "write"]
