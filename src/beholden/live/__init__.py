@@ -1,0 +1,1 @@
+"""Live view: one pull of the bus per stream, shared by all who watch."""

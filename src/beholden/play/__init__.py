@@ -1,0 +1,1 @@
+"""Playback of what was recorded: timeline, playlists, conversion, downloads and stills."""

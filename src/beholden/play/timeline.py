@@ -1,0 +1,87 @@
+"""What there is of a camera: spans of footage, and gaps with their reasons in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from beholden.catalog import gaps, segments
+from beholden.catalog.segments import JOIN_MS
+from beholden.model.camera import StreamRole
+from beholden.model.gap import GapCause
+from beholden.model.time import ticks_to_ms
+from beholden.play.footage import Footage
+
+_WORDS = {
+    GapCause.CAMERA_LOST: "The camera could not be reached.",
+    GapCause.CAMERA_STALLED: "The camera was connected but sent no pictures.",
+    GapCause.LOGIN_REFUSED: "The camera refused the user name or password.",
+    GapCause.STREAM_UNSUPPORTED: "The camera sent a stream that cannot be recorded.",
+    GapCause.DISK_SLOW: "The disk was too slow to keep up.",
+    GapCause.DISK_FULL: "The disk was full.",
+    GapCause.DISK_ERROR: "The disk reported an error.",
+    GapCause.RECORDER_STOPPED: "Recording was stopped with the system.",
+    GapCause.RECORDER_CRASHED: "The recorder stopped without warning.",
+    GapCause.RECORDING_OFF: "Recording was switched off.",
+    GapCause.CLOCK_STEPPED: "The clock was set.",
+    GapCause.FILE_MISSING: "A recorded file is no longer on the disk.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """[start_ms, end_ms), epoch milliseconds."""
+
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class GapStretch:
+    """A stretch without footage and why. ``end_ms`` is None while it lasts."""
+
+    start_ms: int
+    end_ms: int | None
+    cause: GapCause
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One camera's part of a timeline, in order, not clipped to what was asked."""
+
+    camera: int
+    spans: list[Stretch]
+    gaps: list[GapStretch]
+
+
+def lane(conn: Connection, footage: Footage, camera: int, start_ms: int, end_ms: int) -> Lane:
+    """What there is of a camera's main stream in [start_ms, end_ms), the file being written included."""
+    kept = segments.spans(conn, camera, StreamRole.MAIN, start_ms, end_ms)
+    for recording in footage.growing(camera, StreamRole.MAIN):
+        stretch = (recording.key.start_ms, ticks_to_ms(recording.end))
+        if stretch[0] < end_ms and stretch[1] > start_ms:
+            kept.append(stretch)
+    found = gaps.between(conn, camera, StreamRole.MAIN, start_ms, end_ms)
+    return Lane(
+        camera,
+        joined(kept),
+        [GapStretch(gap.start_ms, gap.end_ms, gap.cause, gap_words(gap.cause)) for gap in found],
+    )
+
+
+def joined(stretches: list[tuple[int, int]]) -> list[Stretch]:
+    """Stretches in order, those that touch or overlap made one."""
+    whole: list[Stretch] = []
+    for start, end in sorted(stretches):
+        if whole and start <= whole[-1].end_ms + JOIN_MS:
+            whole[-1] = Stretch(whole[-1].start_ms, max(whole[-1].end_ms, end))
+        else:
+            whole.append(Stretch(start, end))
+    return whole
+
+
+def gap_words(cause: GapCause) -> str:
+    """Why footage is missing, for a person."""
+    return _WORDS[cause]
