@@ -1,0 +1,117 @@
+import { ServerClock } from './clock'
+import { t } from './text'
+import type {
+  Camera, CameraDraft, CameraTest, EventItem, EventsAnswer, HealthAnswer, Look, OwnSession, PlaybackAnswer,
+  SessionAnswer, Site, StreamName, TimelineAnswer, User,
+} from './types'
+
+/** An answer that is not a success: what happened and the next step, in the server's own words. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly nextStep = '',
+  ) {
+    super(message)
+  }
+}
+
+/** Query values; lists repeat the name, null and undefined are left out. */
+export type Query = Record<string, string | number | boolean | null | undefined | readonly (string | number)[]>
+
+/** `?a=1&b=2` of the given values, or an empty text. */
+export function queryText(query: Query): string {
+  const params = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) {
+    if (value === null || value === undefined || value === '') continue
+    if (typeof value === 'object') for (const one of value) params.append(name, String(one))
+    else params.set(name, String(value))
+  }
+  const text = params.toString()
+  return text && `?${text}`
+}
+
+type Fetch = (url: string, init: RequestInit) => Promise<Response>
+
+/** The typed client. `fetch` is a seam for tests; `onSignedOut` hears of every 401 outside sign-in. */
+export class Api {
+  readonly clock = new ServerClock()
+  onSignedOut: () => void = () => {}
+
+  constructor(private readonly fetch: Fetch = (url, init) => globalThis.fetch(url, init)) {}
+
+  session = () => this.send<SessionAnswer>('GET', '/api/v1/session')
+  signIn = (username: string, password: string) =>
+    this.send<{ user: User }>('POST', '/api/v1/session', { username, password })
+  signInByToken = (token: string) => this.send<{ user: User }>('POST', '/api/v1/session', { token })
+  signOut = () => this.send<void>('DELETE', '/api/v1/session')
+  sessions = () => this.send<{ sessions: OwnSession[] }>('GET', '/api/v1/sessions')
+  revoke = (id: string) => this.send<void>('DELETE', `/api/v1/sessions/${encodeURIComponent(id)}`)
+  setPassword = (next: string, current?: string) =>
+    this.send<void>('PUT', '/api/v1/password', current === undefined ? { new: next } : { current, new: next })
+  setSite = (site: Site) => this.send<Site>('PUT', '/api/v1/site', site)
+
+  cameras = () => this.send<{ cameras: Camera[] }>('GET', '/api/v1/cameras')
+  addCamera = (draft: CameraDraft) => this.send<Camera>('POST', '/api/v1/cameras', draft)
+  changeCamera = (id: number, draft: CameraDraft) => this.send<Camera>('PATCH', `/api/v1/cameras/${id}`, draft)
+  removeCamera = (id: number, footage: 'keep' | 'delete') =>
+    this.send<void>('DELETE', `/api/v1/cameras/${id}${queryText({ footage })}`)
+  testCamera = (
+    what: { url: string; username?: string; password?: string } | { camera: number; stream: StreamName },
+    signal?: AbortSignal,
+  ) => this.send<CameraTest>('POST', '/api/v1/cameras/test', what, signal)
+
+  timeline = (query: { camera: readonly number[]; from: string; to: string }, signal?: AbortSignal) =>
+    this.send<TimelineAnswer>('GET', `/api/v1/timeline${queryText(query)}`, undefined, signal)
+  playback = (camera: number, query: { from: string; to: string; codecs: string }, signal?: AbortSignal) =>
+    this.send<PlaybackAnswer>('GET', `/api/v1/cameras/${camera}/playback${queryText(query)}`, undefined, signal)
+
+  events = (query: Query, signal?: AbortSignal) =>
+    this.send<EventsAnswer>('GET', `/api/v1/events${queryText(query)}`, undefined, signal)
+  event = (id: number) => this.send<EventItem>('GET', `/api/v1/events/${id}`)
+  setReviewed = (what: { ids: number[] } | { until: string }, reviewed: boolean) =>
+    this.send<unknown>('POST', '/api/v1/events/reviewed', { ...what, reviewed })
+
+  health = () => this.send<HealthAnswer>('GET', '/api/v1/health')
+  looks = (query: { before?: number | null; limit?: number }) =>
+    this.send<{ looks: Look[]; next: number | null }>('GET', `/api/v1/looks${queryText(query)}`)
+
+  private async send<T>(method: string, url: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+    const headers: Record<string, string> = { Accept: 'application/json' }
+    if (body !== undefined) headers['Content-Type'] = 'application/json'
+    const init: RequestInit = { method, headers, credentials: 'same-origin', cache: 'no-store' }
+    if (body !== undefined) init.body = JSON.stringify(body)
+    if (signal) init.signal = signal
+    const answer = await this.reach(url, init)
+    if (!answer.ok) throw await this.refusal(answer, method, url)
+    if (answer.status === 204) return undefined as T
+    const text = await answer.text()
+    return (text ? JSON.parse(text) : undefined) as T
+  }
+
+  private async reach(url: string, init: RequestInit): Promise<Response> {
+    const sent = Date.now()
+    try {
+      const answer = await this.fetch(url, init)
+      this.clock.hear(sent, Date.now(), answer.headers.get('date'))
+      return answer
+    } catch (error) {
+      if (error instanceof DOMException && error.name === 'AbortError') throw error
+      throw new ApiError(0, 'unreachable', t('api.unreachable'), t('api.unreachable_next'))
+    }
+  }
+
+  private async refusal(answer: Response, method: string, url: string): Promise<ApiError> {
+    const told = (await answer.json().catch(() => null)) as { error?: { code?: string; message?: string; next_step?: string } } | null
+    const error = told?.error
+    const signingIn = url === '/api/v1/session' && method === 'POST'
+    if (answer.status === 401 && !signingIn) this.onSignedOut()
+    return new ApiError(
+      answer.status,
+      error?.code ?? `http_${answer.status}`,
+      error?.message ?? t('api.unexplained', { status: answer.status }),
+      error?.next_step ?? '',
+    )
+  }
+}

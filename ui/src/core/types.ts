@@ -1,0 +1,217 @@
+/** The shapes of the HTTP API (docs/reference/api.md). Times are RFC 3339 texts with zone. */
+
+export type Role = 'admin' | 'viewer'
+export type StreamName = 'main' | 'sub'
+export type CameraState = 'connecting' | 'live' | 'stalled' | 'offline' | 'refused' | 'unsupported' | 'stopped'
+export type EventKind = 'person' | 'bicycle' | 'car' | 'motorcycle' | 'bus' | 'truck' | 'animal' | 'bag'
+
+export const EVENT_KINDS: readonly EventKind[] = [
+  'person', 'bicycle', 'car', 'motorcycle', 'bus', 'truck', 'animal', 'bag',
+]
+
+export interface User {
+  id: number
+  name: string
+  role: Role
+  must_set_password: boolean
+  grants: { camera: number | null; action: string }[]
+}
+
+export interface Site {
+  name: string
+  time_zone: string
+}
+
+export interface SessionAnswer {
+  user: User | null
+  site?: Site | null
+  version?: string
+}
+
+export interface StreamAddress {
+  url: string
+  username: string
+  has_password: boolean
+}
+
+export interface StreamReport {
+  state: CameraState
+  reason: string | null
+  next_step: string | null
+  codec: string | null
+  audio_codec: string | null
+  width: number | null
+  height: number | null
+  fps: number | null
+  gop_seconds: number | null
+  kbps: number | null
+  lost_packets: number | null
+  reconnects: number | null
+  clock_offset_ms: number | null
+  live_codec: string | null
+}
+
+export interface StateReport {
+  state: CameraState
+  reason: string | null
+  next_step: string | null
+  since: string | null
+  last_fragment: string | null
+  fragment_age_seconds: number | null
+}
+
+export interface Camera {
+  id: number
+  name: string
+  enabled: boolean
+  record: boolean
+  record_audio: boolean
+  analyse: 'always' | 'keyframes' | 'off'
+  keep_days: number
+  main: StreamAddress
+  sub: StreamAddress | null
+  created: string
+  state: StateReport
+  streams: { main: StreamReport | null; sub: StreamReport | null }
+  analysis: { mode: string; state: string; reason: string | null } | null
+  kept: { oldest: string | null; newest: string | null; seconds: number; bytes: number; gaps: number }
+}
+
+/** What a person types into the camera form; absent fields stay as they are. */
+export interface CameraDraft {
+  name?: string
+  url?: string
+  sub_url?: string | null
+  username?: string
+  password?: string
+  record_audio?: boolean
+  keep_days?: number
+  analyse?: string
+  enabled?: boolean
+  record?: boolean
+}
+
+export interface CameraTest {
+  verdict: 'good' | 'usable' | 'bad'
+  sentence: string
+  next_step: string | null
+  codec: string | null
+  width: number | null
+  height: number | null
+  fps: number | null
+  gop_seconds: number | null
+  kbps: number | null
+  audio_codec: string | null
+  transport: string | null
+  clock_offset_ms: number | null
+  remarks: { level: string; text: string }[]
+  still: string | null
+}
+
+export interface TimelineEvent {
+  id: number
+  kind: EventKind
+  start: string
+  end: string | null
+}
+
+export interface TimelineAnswer {
+  from: string
+  to: string
+  lanes: {
+    camera: number
+    spans: { start: string; end: string }[]
+    gaps: { start: string; end: string | null; cause: string; words: string }[]
+    events: TimelineEvent[]
+  }[]
+}
+
+export interface PlaybackAnswer {
+  playlist: string
+  from: string
+  to: string
+  video: string | null
+  audio: string | null
+  spans: { start: string; end: string }[]
+}
+
+export interface EventItem {
+  id: number
+  camera: number
+  kind: EventKind
+  start: string
+  end: string | null
+  score: number
+  box: { left: number; top: number; right: number; bottom: number } | null
+  has_still: boolean
+  reviewed: boolean
+}
+
+export interface EventsAnswer {
+  events: EventItem[]
+  next: number | null
+  unreviewed: number
+}
+
+export type HealthStatus = 'ok' | 'degraded' | string
+
+export interface HealthAnswer {
+  status: HealthStatus
+  problems: { level: 'alarm' | 'warning'; sentence: string; next_step: string; camera: number | null }[]
+  storage: {
+    path: string
+    total_bytes: number
+    free_bytes: number
+    footage_bytes: number
+    state: string
+    kept_days_forecast: number | null
+    full_in_days: number | null
+  }[]
+  roles: {
+    role: string
+    shard: number | null
+    state: string
+    pid: number | null
+    cpu_percent: number | null
+    memory_bytes: number | null
+    started: string | null
+    restarts: number
+  }[]
+  cameras: {
+    camera: number
+    name: string
+    state: CameraState
+    last_fragment: string | null
+    kept_seconds: number
+    bytes: number
+    gaps: number
+    kbps: number | null
+  }[]
+  detector: { name?: string; backend?: string; milliseconds?: number | null } | null
+}
+
+export interface Look {
+  id: number
+  at: string
+  user: string
+  camera: number | null
+  action: string
+  from: string | null
+  to: string | null
+  what: string | null
+  ip: string | null
+}
+
+export interface OwnSession {
+  id: string
+  created: string
+  last_seen: string
+  ip: string | null
+  agent: string | null
+  current: boolean
+}
+
+export type News =
+  | { kind: 'event'; phase: 'start' | 'update' | 'end'; event: EventItem }
+  | { kind: 'camera'; camera: Camera }
+  | { kind: 'health'; status: HealthStatus }
