@@ -76,6 +76,12 @@ def set_disabled(conn: Connection, user_id: int, disabled: bool) -> None:
     conn.execute(update(user).where(user.c.id == user_id).values(disabled=disabled))
 
 
+def remove(conn: Connection, user_id: int) -> None:
+    """Forget an account with its sessions, links and grants. Its looks keep its name; its id is never
+    given again."""
+    conn.execute(delete(user).where(user.c.id == user_id))
+
+
 def set_grants(conn: Connection, user_id: int, grants: frozenset[Grant]) -> None:
     """Replace an account's grants."""
     conn.execute(delete(user_grant).where(user_grant.c.user_id == user_id))

@@ -13,8 +13,8 @@ from typing import Protocol
 
 from beholden.model.time import FakeClock
 from beholden.run import role_process
-from beholden.run.roles import RoleSpec
 from beholden.run.role_process import Launch
+from beholden.run.roles import RoleSpec
 
 # What every role needs and no role must not have: the recorder's modules. Loaded once, then shared
 # by all children, so that a killed recorder is back in a fraction of a second.

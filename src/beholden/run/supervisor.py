@@ -39,6 +39,7 @@ class Supervisor:
         self._asked_at = float("-inf")
         self._ticked_at: float | None = None
         self._reported: list[RoleReport] | None = None
+        self._hurry = False
 
     def run(self, stop: threading.Event, on_tick: Callable[[], None] = lambda: None) -> None:
         """Keep all roles running until ``stop`` is set, then stop them in good order."""
@@ -80,8 +81,12 @@ class Supervisor:
             if not watch.is_gone:
                 log.warning("role did not stop in time and is ended", name=watch.spec.name)
                 watch.kill()
-        if not self._wait_until_gone(KILL_SECONDS):
+        if not self._wait_until_gone(KILL_SECONDS, killed=True):
             log.error("a role cannot be ended; the kernel ends it when its disk answers")
+
+    def hurry(self) -> None:
+        """Wait for nobody any more while stopping. May be called from a signal handler."""
+        self._hurry = True
 
     def _follow_wishes(self) -> None:
         try:
@@ -101,14 +106,14 @@ class Supervisor:
     def _all(self) -> list[RoleWatch]:
         return [*self._watches.values(), *self._retired]
 
-    def _wait_until_gone(self, seconds: float) -> bool:
+    def _wait_until_gone(self, seconds: float, killed: bool = False) -> bool:
         until = self._clock.monotonic() + seconds
         while True:
             for watch in self._all():
                 watch.tick()
             if all(watch.is_gone for watch in self._all()):
                 return True
-            if self._clock.monotonic() >= until:
+            if self._clock.monotonic() >= until or (self._hurry and not killed):
                 return False
             self._sleep(TICK_SECONDS)
 

@@ -1,0 +1,83 @@
+"""The tree of commands. Modules of commands import what they need when they run, so that help is quick."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from beholden.cli import check, events, run_command, status, version
+from beholden.cli.camera import add as camera_add
+from beholden.cli.camera import change as camera_change
+from beholden.cli.camera import list_command as camera_list
+from beholden.cli.camera import remove as camera_remove
+from beholden.cli.user import add as user_add
+from beholden.cli.user import grant as user_grant
+from beholden.cli.user import link as user_link
+from beholden.cli.user import list_command as user_list
+from beholden.cli.user import password as user_password
+from beholden.cli.user import remove as user_remove
+from beholden.model.errors import BeholdenError
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+_PLAIN = {"no_args_is_help": True, "add_completion": False, "rich_markup_mode": None}
+
+app = typer.Typer(
+    name="beholden",
+    help="An open, self-hosted video security system that identifies no one.",
+    pretty_exceptions_enable=False,
+    **_PLAIN,  # type: ignore[arg-type]
+)
+camera = typer.Typer(help="Add, test, change and remove cameras.", **_PLAIN)  # type: ignore[arg-type]
+user = typer.Typer(help="Accounts and what they may see.", **_PLAIN)  # type: ignore[arg-type]
+
+app.command("run")(run_command.run)
+app.add_typer(camera, name="camera")
+camera.command("add")(camera_add.add)
+camera.command("list")(camera_list.list_cameras)
+camera.command("change")(camera_change.change)
+camera.command("remove")(camera_remove.remove)
+app.add_typer(user, name="user")
+user.command("add")(user_add.add)
+user.command("list")(user_list.list_users)
+user.command("password")(user_password.password)
+user.command("link")(user_link.link)
+user.command("grant")(user_grant.grant)
+user.command("remove")(user_remove.remove)
+app.command("status")(status.status)
+app.command("events")(events.events)
+app.command("check")(check.check)
+app.command("version")(version.version)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code."""
+    _hide_passwords(arguments)
+    try:
+        app(list(arguments))
+    except BeholdenError as error:
+        print(str(error), file=sys.stderr)  # noqa: T201
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output (head, a pager) has enough. Python would complain at its exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return EXIT_FAILED
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else EXIT_FAILED
+    return 0
+
+
+def _hide_passwords(arguments: Sequence[str]) -> None:
+    """Take an address with a password out of the process list as soon as we can."""
+    if any("://" in word and "@" in word for word in arguments):
+        import setproctitle
+
+        setproctitle.setproctitle("beholden")

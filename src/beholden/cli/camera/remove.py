@@ -1,0 +1,42 @@
+"""`beholden camera remove`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from beholden.cli.options import CameraName, Data
+from beholden.cli.output import say
+
+AT_ONCE_DAYS = 1 / 86_400
+
+
+def remove(
+    data: Data,
+    camera: CameraName,
+    delete_footage: Annotated[
+        bool, typer.Option("--delete-footage", help="Delete what was recorded too. It cannot be undone.")
+    ] = False,
+) -> None:
+    """Remove a camera. What it recorded stays until its days are over, unless --delete-footage is given."""
+    from beholden.catalog import cameras
+    from beholden.cli import opening
+    from beholden.model.time import SystemClock
+    from beholden.run.lock import is_running
+
+    at_ms = SystemClock().now_ms()
+    with opening.existing(data) as site, site.catalog.write() as conn:
+        camera_id = cameras.find(conn, camera)
+        name = cameras.get(conn, None, camera_id).name
+        if delete_footage:
+            # Retention deletes in the one order that is safe, and journals every file.
+            cameras.change(conn, site.box, at_ms, camera_id, {"keep_days": AT_ONCE_DAYS})
+        cameras.remove(conn, at_ms, camera_id)
+    say(f"Removed camera {camera_id}, {name}.")
+    if delete_footage:
+        say(
+            "Its footage is deleted within minutes."
+            if is_running(data)
+            else "Its footage is deleted at the next `beholden run`."
+        )

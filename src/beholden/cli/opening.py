@@ -1,0 +1,33 @@
+"""Opening a data directory for a command."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from beholden.catalog import Catalog
+from beholden.catalog.secrets import SecretBox
+from beholden.model.time import SystemClock
+from beholden.run import first_start, settings
+from beholden.run.first_start import OpenSite
+
+
+@contextlib.contextmanager
+def existing(data: Path) -> Iterator[OpenSite]:
+    """A data directory that has a catalog already; BeholdenError ``no_catalog`` when it has none."""
+    catalog = Catalog.open_existing(data)
+    try:
+        yield OpenSite(data, catalog, SecretBox.open(data))
+    finally:
+        catalog.close()
+
+
+@contextlib.contextmanager
+def made_ready(data: Path) -> Iterator[OpenSite]:
+    """The same, made first when there is none: cameras may be added before the first start."""
+    site = first_start.prepare(settings.load(data=data), SystemClock())
+    try:
+        yield site
+    finally:
+        site.catalog.close()

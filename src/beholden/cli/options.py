@@ -1,0 +1,20 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    Path,
+    typer.Option("--data", envvar="BEHOLDEN_DATA", help="The data directory.", metavar="DIR"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+PasswordStdin = Annotated[
+    bool,
+    typer.Option("--password-stdin", help="Read the password from standard input (asked for at a terminal)."),
+]
+CameraName = Annotated[str, typer.Argument(metavar="CAMERA", help="Its name or number.")]
+UserName = Annotated[str, typer.Argument(metavar="NAME", help="The account's name.")]

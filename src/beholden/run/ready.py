@@ -1,0 +1,44 @@
+"""Telling a person the address once the web role answers there, and not before."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+from collections.abc import Callable
+
+from beholden.model.time import Clock
+
+# Past this, something is wrong and waiting silently is no answer.
+LATE_SECONDS = 30.0
+_ANSWER_SECONDS = 0.5
+
+
+class ReadyCall:
+    """Asks the web role's ``/healthz`` at each tick until it answers, then calls ``say`` once."""
+
+    def __init__(self, host: str, port: int, clock: Clock, say: Callable[[], None], late: Callable[[], None]):
+        self._host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+        self._port = port
+        self._clock = clock
+        self._say = say
+        self._late = late
+        self._began = clock.monotonic()
+        self._done = self._said_late = False
+
+    def tick(self) -> None:
+        """Ask once more, unless it has answered."""
+        if self._done:
+            return
+        if self._answers():
+            self._done = True
+            self._say()
+        elif not self._said_late and self._clock.monotonic() - self._began > LATE_SECONDS:
+            self._said_late = True
+            self._late()
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=_ANSWER_SECONDS)
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status < 500
+        return False
