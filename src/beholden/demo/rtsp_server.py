@@ -12,7 +12,7 @@ import re
 import secrets
 import socket
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -70,6 +70,7 @@ class VirtualCameras:
         self._open: set[_Connection] = set()
         self._playouts: dict[tuple[str, str], Playout] = {}
         self._sent: dict[tuple[str, str], deque[SentPicture]] = {}
+        self._totals: Counter[tuple[str, str]] = Counter()
         self._first_asked: dict[str, float] = {}
 
     async def __aenter__(self) -> Self:
@@ -114,6 +115,10 @@ class VirtualCameras:
         """What has left so far, oldest first, over all sessions (the last 100 000)."""
         return list(self._sent[name, stream])
 
+    def totals(self) -> dict[tuple[str, str], int]:
+        """How many pictures have left so far, by camera and stream."""
+        return dict(self._totals)
+
     def drop_clients(self, name: str | None = None) -> int:
         """Cut every connection (of one camera), as when a switch loses power; returns how many."""
         chosen = [c for c in self._open if name is None or c.camera == name]
@@ -136,7 +141,9 @@ class VirtualCameras:
 
     def record(self, playout: Playout, picture: SentPicture) -> None:
         """Remember a sent picture."""
-        self._sent[playout.name, playout.stream].append(picture)
+        key = (playout.name, playout.stream)
+        self._sent[key].append(picture)
+        self._totals[key] += 1
 
     def opened(self, connection: _Connection) -> None:
         """A client has connected."""
