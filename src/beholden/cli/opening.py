@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,15 @@ from beholden.catalog.secrets import SecretBox
 from beholden.model.time import SystemClock
 from beholden.run import first_start, settings
 from beholden.run.first_start import OpenSite
+
+
+def operator() -> str:
+    """Who gave the command, for the journal."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    return f"command line ({name})"
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import setproctitle
 import structlog
 
 from beholden import __version__
+from beholden.bus.paths import run_dir
 from beholden.catalog import Catalog, cameras
 from beholden.model.time import Clock, SystemClock
 from beholden.run import data_directory, first_start, logs, ports, roles
@@ -63,14 +64,14 @@ def wanted_roles(settings: Settings, catalog: Catalog) -> list[RoleSpec]:
 def _supervise(
     settings: Settings, catalog: Catalog, launcher: Launcher, clock: Clock, say: Callable[[str], None]
 ) -> None:
-    run_dir = settings.data / "run"
-    supervisor = Supervisor(run_dir, launcher, clock, lambda: wanted_roles(settings, catalog))
+    state_dir = run_dir(settings.data)
+    supervisor = Supervisor(state_dir, launcher, clock, lambda: wanted_roles(settings, catalog))
     ready = _ready_call(settings, catalog, clock, say)
     log.info("starting", version=__version__, data=str(settings.data), pid=os.getpid())
     with _stop_on_signals(supervisor) as stop:
         supervisor.run(stop, ready.tick)
     with contextlib.suppress(OSError):
-        (run_dir / roles.FILE_NAME).unlink()
+        (state_dir / roles.FILE_NAME).unlink()
     say("Stopped.")
 
 

@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from beholden.bus.messages import BusError
+from beholden.bus.paths import run_dir
+
 FILE_NAME = "roles.json"
 
 
@@ -54,20 +57,20 @@ class RoleReport:
     reason: str
 
 
-def write(run_dir: Path, reports: Iterable[RoleReport]) -> None:
+def write(directory: Path, reports: Iterable[RoleReport]) -> None:
     """Replace the state file in one step: a reader sees the old one or the new one."""
     text = json.dumps({"roles": [asdict(report) for report in reports]}, indent=1)
-    draft = run_dir / (FILE_NAME + ".new")
+    draft = directory / (FILE_NAME + ".new")
     draft.write_text(text, encoding="utf-8")
-    draft.replace(run_dir / FILE_NAME)
+    draft.replace(directory / FILE_NAME)
 
 
 def read(data_dir: Path) -> list[RoleReport]:
     """What the supervisor last said; empty when it never ran or said nothing readable."""
     try:
-        rows = json.loads((data_dir / "run" / FILE_NAME).read_text(encoding="utf-8"))["roles"]
+        rows = json.loads((run_dir(data_dir) / FILE_NAME).read_text(encoding="utf-8"))["roles"]
         return [_report(row) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, BusError):
         return []
 
 

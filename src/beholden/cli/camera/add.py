@@ -43,7 +43,7 @@ def add(
     )
     cameras.split_url(url)  # a wrong address is told before a directory is made for it
     with opening.made_ready(data) as site, site.catalog.write() as conn:
-        camera_id = cameras.add(conn, site.box, SystemClock().now_ms(), new)
+        camera_id = cameras.add(conn, site.box, SystemClock().now_ms(), new, by=opening.operator())
     if json:
         print_json({"id": camera_id, "name": name.strip()})
     elif is_running(data):

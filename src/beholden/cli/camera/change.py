@@ -53,5 +53,5 @@ def change(
         )
     with opening.existing(data) as site, site.catalog.write() as conn:
         camera_id = cameras.find(conn, camera)
-        cameras.change(conn, site.box, SystemClock().now_ms(), camera_id, changes)
+        cameras.change(conn, site.box, SystemClock().now_ms(), camera_id, changes, by=opening.operator())
     say(f"Changed camera {camera_id}.")

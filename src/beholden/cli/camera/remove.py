@@ -9,8 +9,6 @@ import typer
 from beholden.cli.options import CameraName, Data
 from beholden.cli.output import say
 
-AT_ONCE_DAYS = 1 / 86_400
-
 
 def remove(
     data: Data,
@@ -29,10 +27,7 @@ def remove(
     with opening.existing(data) as site, site.catalog.write() as conn:
         camera_id = cameras.find(conn, camera)
         name = cameras.get(conn, None, camera_id).name
-        if delete_footage:
-            # Retention deletes in the one order that is safe, and journals every file.
-            cameras.change(conn, site.box, at_ms, camera_id, {"keep_days": AT_ONCE_DAYS})
-        cameras.remove(conn, at_ms, camera_id)
+        cameras.remove(conn, at_ms, camera_id, delete_footage=delete_footage, by=opening.operator())
     say(f"Removed camera {camera_id}, {name}.")
     if delete_footage:
         say(
