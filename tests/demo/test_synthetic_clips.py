@@ -47,7 +47,8 @@ def test_a_picture_without_a_bar_has_no_number() -> None:
 
 
 def test_a_clip_is_made_once(tmp_path: Path) -> None:
-    """The same choice gives the same file, untouched; another choice another file; no temporary files stay."""
+    """The same choice gives the same file, untouched; another choice another file; no temporary files
+    stay."""
     first = synthetic.synthetic_clip(tmp_path, width=160, height=90, seconds=0.5)
     made = first.stat().st_mtime_ns
     assert synthetic.synthetic_clip(tmp_path, width=160, height=90, seconds=0.5) == first

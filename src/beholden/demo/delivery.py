@@ -149,7 +149,7 @@ class Delivery:
         self._find = find
         self._hang_up = hang_up
         self._loop = asyncio.get_running_loop()
-        self._started = self._loop.time()
+        self._started = 0.0
         self._next_report = 0.0
         self._waits_for_key = not any(fault.mid_gop for fault in faults)
         self._reports = not any(fault.silences_reports for fault in faults)
@@ -175,6 +175,7 @@ class Delivery:
         self._waits_for_key = self._carrier.backlog() > BACKLOG
         if self._waits_for_key:
             return
+        self._started = self._started or self._loop.time()
         if self._reports and self._loop.time() >= self._next_report:
             self._report()
         if self._plain:

@@ -4,7 +4,7 @@ A fault is a class with a name and a docstring; its hooks are called for the con
 add one:
 subclass ``Fault``, set ``name``, override a hook. ``value`` is the text behind ``=``, empty without. Times
 are
-seconds since this viewer's PLAY unless a docstring says otherwise.
+seconds since this viewer's first picture unless a docstring says otherwise.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Packet:
 class Outgoing:
     """One picture, and the audio up to the next, on its way to one viewer.
 
-    ``elapsed`` seconds since PLAY, ``sent`` pictures sent to this viewer before it. A fault edits
+    ``elapsed`` seconds since the first one, ``sent`` pictures sent to this viewer before it. A fault edits
     ``packets``, or sets
     ``close`` (end the connection instead of sending) or ``move_to`` (play that camera from now on).
     """
@@ -160,7 +160,8 @@ class Jump(Fault):
 
 
 class Wrap(Fault):
-    """``wrap=S``: RTP timestamps pass 2**32 S seconds after PLAY, on all tracks; sequence numbers wrap
+    """``wrap=S``: RTP timestamps pass 2**32 S seconds after the first picture, on all tracks; sequence
+    numbers wrap
     then too."""
 
     name = "wrap"
@@ -171,9 +172,10 @@ class Wrap(Fault):
             track = str(packet.track)
             lead = round(self.number(2) * out.rates[packet.track])
             shift = self.state.setdefault("time" + track, -lead - packet.timestamp)
-            step = self.state.setdefault("sequence" + track, -20 - packet.sequence)
             packet.timestamp = (packet.timestamp + shift) & 0xFFFFFFFF
-            packet.sequence = (packet.sequence + step) & 0xFFFF
+            if packet.payload:  # a report has none, and no sequence number
+                step = self.state.setdefault("sequence" + track, -20 - packet.sequence)
+                packet.sequence = (packet.sequence + step) & 0xFFFF
 
 
 class NoParameterSets(Fault):
