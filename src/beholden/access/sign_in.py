@@ -11,13 +11,10 @@ from beholden.access.sessions import Sessions, Started
 from beholden.access.throttle import Throttle
 from beholden.access.viewer import Viewer
 from beholden.catalog import Catalog, users
-from beholden.model.access import Role
 from beholden.model.errors import BeholdenError
 from beholden.model.time import Clock
 
 log = structlog.get_logger()
-
-FIRST_ADMIN = "admin"
 
 
 class SignIn:
@@ -88,19 +85,3 @@ class SignIn:
     def _store(self, user_id: int, password_hash: str) -> None:
         with self._catalog.write() as conn:
             users.set_password_hash(conn, user_id, password_hash)
-
-
-def ensure_admin(catalog: Catalog, clock: Clock) -> tuple[int, bool]:
-    """(id of an administrator, whether it was made now).
-
-    A new site has one account, ``admin``, without a password: nobody can sign in with it except by a
-    one-time link, so no default password exists.
-    """
-    with catalog.write() as conn:
-        admins = [user for user in users.all_users(conn) if user.role is Role.ADMIN and not user.disabled]
-        if admins:
-            return min(user.id for user in admins), False
-        name = (
-            FIRST_ADMIN if users.by_name(conn, FIRST_ADMIN) is None else f"{FIRST_ADMIN}-{users.count(conn)}"
-        )
-        return users.add(conn, clock.now_ms(), name, Role.ADMIN), True

@@ -54,8 +54,8 @@ def split_url(url: str) -> StreamAddress:
     return StreamAddress(clean, unquote(parts.username or ""), unquote(parts.password or ""))
 
 
-def add(conn: Connection, box: SecretBox, at_ms: int, new: NewCamera) -> int:
-    """Add a camera and return its id.
+def add(conn: Connection, box: SecretBox, at_ms: int, new: NewCamera, *, by: str = "") -> int:
+    """Add a camera and return its id; ``by`` (who asked for it) is journalled.
 
     Raises BeholdenError ``bad_name``, ``name_taken``, ``bad_url`` or ``bad_value``.
     """
@@ -83,11 +83,19 @@ def add(conn: Connection, box: SecretBox, at_ms: int, new: NewCamera) -> int:
     ).scalar_one()
     camera_id = int(inserted)
     _seal_password(conn, box, camera_id, password)
-    journal.append(conn, at_ms, "camera_added", camera_id, values)
+    journal.append(conn, at_ms, "camera_added", camera_id, {**values, **_by(by)})
     return camera_id
 
 
-def change(conn: Connection, box: SecretBox, at_ms: int, camera_id: int, changes: Mapping[str, Any]) -> None:
+def change(
+    conn: Connection,
+    box: SecretBox,
+    at_ms: int,
+    camera_id: int,
+    changes: Mapping[str, Any],
+    *,
+    by: str = "",
+) -> None:
     """Change some of: name, main_url, sub_url (None removes it), username, password, enabled, record,
     record_audio, analyse, keep_days. Raises as ``add``, and ``camera_not_found``."""
     row = _present_row(conn, camera_id)
@@ -112,18 +120,26 @@ def change(conn: Connection, box: SecretBox, at_ms: int, camera_id: int, changes
     if password is not None:
         _seal_password(conn, box, camera_id, password)
         values["password_changed"] = True
-    journal.append(conn, at_ms, "camera_changed", camera_id, values)
+    journal.append(conn, at_ms, "camera_changed", camera_id, {**values, **_by(by)})
 
 
-def remove(conn: Connection, at_ms: int, camera_id: int) -> None:
-    """Stop using a camera. Its footage stays until its retention ends or it is deleted on purpose."""
+def remove(
+    conn: Connection, at_ms: int, camera_id: int, *, delete_footage: bool = False, by: str = ""
+) -> None:
+    """Stop using a camera. Its footage stays until its retention ends.
+
+    ``delete_footage`` ends it now: nothing is to be kept any longer (``keep_days`` 0), and the recorder's
+    retention carries that out.
+    """
     row = _present_row(conn, camera_id)
+    keep = 0.0 if delete_footage else row.keep_days
     conn.execute(
         update(camera)
         .where(camera.c.id == camera_id)
-        .values(removed_ms=at_ms, enabled=False, rev=row.rev + 1, password_sealed=None)
+        .values(removed_ms=at_ms, enabled=False, rev=row.rev + 1, password_sealed=None, keep_days=keep)
     )
-    journal.append(conn, at_ms, "camera_removed", camera_id, {"name": row.name})
+    body = {"name": row.name, "footage": "delete" if delete_footage else "keep", **_by(by)}
+    journal.append(conn, at_ms, "camera_removed", camera_id, body)
 
 
 def revision(conn: Connection) -> tuple[int, int]:
@@ -202,6 +218,10 @@ def has_password(conn: Connection) -> set[int]:
 def _seal_password(conn: Connection, box: SecretBox, camera_id: int, password: str) -> None:
     sealed = box.seal(password, _context(camera_id)) if password else None
     conn.execute(update(camera).where(camera.c.id == camera_id).values(password_sealed=sealed))
+
+
+def _by(name: str) -> dict[str, str]:
+    return {"by": name} if name else {}
 
 
 def _context(camera_id: int) -> str:

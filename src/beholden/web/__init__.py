@@ -1,0 +1,1 @@
+"""The web role: API, pages, and the gate before them."""
