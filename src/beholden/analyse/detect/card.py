@@ -27,7 +27,7 @@ class InputCard:
 
 @dataclass(frozen=True, slots=True)
 class OutputCard:
-    """What the outputs mean: per stride scores [1, cells, classes] and side distances [1, cells, 4 * bins]."""
+    """What the outputs mean: per stride scores [1, cells, classes] and distances [1, cells, 4 * bins]."""
 
     strides: tuple[int, ...]
     scores: tuple[str, ...]

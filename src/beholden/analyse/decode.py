@@ -1,0 +1,114 @@
+"""From coded samples to pictures: one decoder a camera, one thread, no copy of the luma plane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import av
+import numpy as np
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
+
+from beholden.analyse.detect.detector import Picture
+from beholden.analyse.extradata import extradata
+from beholden.model.media import VideoFormat
+from beholden.model.time import ticks_to_ms
+
+_CODECS = {"h264": "h264", "h265": "hevc"}
+_MOST_PIXELS = 7680 * 4320
+Luma = NDArray[np.uint8]  # height x width
+
+# FFmpeg writes its own opinion of damaged pictures to standard error; ours goes to the log, once.
+av.logging.set_level(None)
+
+
+class DecodeError(RuntimeError):
+    """One sample could not be decoded; the next may be."""
+
+
+class Decoded:
+    """One decoded picture and when it was taken (epoch milliseconds).
+
+    It holds the decoder's own buffer; colours are converted only when asked for.
+    """
+
+    __slots__ = ("_frame", "at_ms")
+
+    def __init__(self, frame: VideoFrame, at_ms: int) -> None:
+        self._frame = frame
+        self.at_ms = at_ms
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return self._frame.width
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return self._frame.height
+
+    def luma(self) -> Luma:
+        """The brightness plane [height, width]: a view for 8-bit video, valid as long as this object."""
+        frame = self._frame
+        if frame.format.components[0].bits != 8 or not frame.format.is_planar:
+            frame = frame.reformat(format="gray8")
+        plane = frame.planes[0]
+        rows: Luma = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        return rows[: frame.height, : frame.width]
+
+    def bgr(self, width: int = 0, height: int = 0) -> Picture:
+        """Blue-green-red, [height, width, 3]; shrunk into ``width`` x ``height`` when they are given."""
+        scale = min(width / self.width, height / self.height, 1.0) if width and height else 1.0
+        columns, rows = max(2, round(self.width * scale)), max(2, round(self.height * scale))
+        converted = VideoReformatter().reformat(self._frame, columns, rows, "bgr24", interpolation="AREA")
+        return np.asarray(converted.to_ndarray(), np.uint8)
+
+
+class Decoder:
+    """Decodes the samples of one stream in one format, in order, beginning with a keyframe."""
+
+    def __init__(self, video: VideoFormat) -> None:
+        """DecodeError when the format's parameter sets are unusable."""
+        self.video = video
+        try:
+            self._context = _open(video)
+        except (av.FFmpegError, ValueError) as error:
+            raise DecodeError(f"the decoder did not accept the stream's parameters: {error}") from error
+
+    def decode(self, sample: bytes, pts: int) -> list[Decoded]:
+        """The pictures that are complete after this sample (4-byte lengths, ``pts`` in 90 kHz ticks);
+        usually one. DecodeError costs this picture only."""
+        packet = av.Packet(sample)
+        packet.pts = packet.dts = pts
+        try:
+            return list(_decoded(self._context.decode(packet)))
+        except (av.FFmpegError, ValueError) as error:
+            raise DecodeError(f"a picture could not be decoded: {error}") from error
+
+    def decode_keyframe(self, sample: bytes, pts: int) -> list[Decoded]:
+        """The same for a keyframe whose followers will not come: nothing is held back."""
+        pictures = self.decode(sample, pts)
+        try:
+            pictures += _decoded(self._context.decode(None))
+            self._context.flush_buffers()
+        except av.FFmpegError as error:
+            raise DecodeError(f"a keyframe could not be decoded: {error}") from error
+        return pictures
+
+
+def _open(video: VideoFormat) -> VideoCodecContext:
+    context = av.CodecContext.create(_CODECS[video.codec], "r")
+    assert isinstance(context, VideoCodecContext)
+    context.extradata = extradata(video)
+    context.thread_count = 1
+    context.options = {"max_pixels": str(_MOST_PIXELS)}
+    return context
+
+
+def _decoded(frames: list[VideoFrame]) -> Iterator[Decoded]:
+    for frame in frames:
+        if frame.pts is not None:
+            yield Decoded(frame, ticks_to_ms(frame.pts))

@@ -1,0 +1,231 @@
+"""From tracks to events: what is worth telling, once, with its best still.
+
+Rules (docs/design/analyse.md says why):
+* an event begins when an object was seen at least three times over 0.6 s, surely enough, and moved; a
+  person also when they stand still for five seconds;
+* it ends when the object was not seen for three seconds, or did not move for sixty;
+* what has ended by standing still is not told again while it stays there.
+"""
+
+from __future__ import annotations
+
+import enum
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from beholden.analyse.decode import Decoded
+from beholden.analyse.geometry import covered, overlap, strides_apart
+from beholden.analyse.sighting import STILL_MS, Sighting, Stage
+from beholden.analyse.track import Tracked, group_of
+from beholden.model.event import Box, Detection, ObjectClass
+
+UNSEEN_MS = 3000
+_LEAST_HITS = 3
+_LEAST_MS = 600
+_SURE = 0.5
+_STANDING_MS = 5000
+_STANDING_HITS = 8
+_SAME = 0.3  # overlap at which a new track goes on with an object just lost
+SPARSE_MS = 900  # pictures further apart than this are keyframes only
+_SPARSE_REACH = 2.0  # sizes an object may have gone from one keyframe to the next
+_RESTING_UNSEEN_MS = 30_000  # of looking, not of time: nobody looks while nothing moves
+_MOST = 100
+
+
+class Phase(enum.StrEnum):
+    """What happens to an event."""
+
+    START = "start"
+    UPDATE = "update"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class EventChange:
+    """One step in an event's life. ``key`` tells events of this process apart until they have an id.
+
+    ``still`` is the picture to keep as its best still, when that is new. ``end_ms`` is None but at the end.
+    """
+
+    phase: Phase
+    key: int
+    camera: int
+    kind: ObjectClass
+    start_ms: int
+    end_ms: int | None
+    score: float
+    box: Box
+    still_ms: int
+    still: Decoded | None
+
+
+_keys = itertools.count(1)
+
+
+class EventMaker:
+    """The objects in view of one camera and their events."""
+
+    def __init__(self, camera: int) -> None:
+        self._camera = camera
+        self._sightings: dict[int, Sighting] = {}  # by event key
+        self._by_track: dict[int, int] = {}
+        self._looked_ms = 0  # time during which somebody looked; gaps count a second at most
+        self._seen_at_look: dict[int, int] = {}
+        self._last_ms = 0
+
+    @property
+    def open(self) -> int:
+        """How many events last now."""
+        return sum(item.stage is Stage.REPORTED for item in self._sightings.values())
+
+    @property
+    def watching(self) -> bool:
+        """Whether something is in view that a look without motion should confirm."""
+        return any(item.stage is not Stage.RESTING for item in self._sightings.values())
+
+    def update(
+        self,
+        tracked: Sequence[Tracked],
+        picture: Decoded,
+        moving: Sequence[Box] = (),
+        interval_ms: int = 200,
+    ) -> list[EventChange]:
+        """The tracks in the next picture somebody looked at, and what moved in it; returns what changes.
+
+        ``interval_ms`` is the time between pictures as they are analysed now, looked at or not.
+        """
+        step = picture.at_ms - self._last_ms if self._last_ms else 0
+        self._last_ms = picture.at_ms
+        self._looked_ms += min(max(step, 0), 1000)
+        sparse = interval_ms > SPARSE_MS
+        taken: set[int] = set()
+        changes: list[EventChange] = []
+        for item in sorted(tracked, key=lambda each: -each.detection.score):
+            key = self._key_of(item, picture, taken, sparse)
+            if key is not None:
+                taken.add(key)
+                changes += self._see(key, item.detection, picture, moving, sparse)
+        return changes + self._leave(picture.at_ms, _patience(interval_ms))
+
+    def tick(self, at_ms: int, interval_ms: int = 200) -> list[EventChange]:
+        """Time passed without a look."""
+        return self._leave(at_ms, _patience(interval_ms))
+
+    def close(self) -> list[EventChange]:
+        """End everything where it was last seen: the stream is lost, or analysis is switched off."""
+        changes = [self._end(key) for key in list(self._sightings) if self._reported(key)]
+        self._sightings.clear()
+        self._by_track.clear()
+        self._seen_at_look.clear()
+        self._last_ms = 0
+        return changes
+
+    def _key_of(self, item: Tracked, picture: Decoded, taken: set[int], sparse: bool) -> int | None:
+        known = self._by_track.get(item.track)
+        if known in self._sightings and known not in taken:
+            return known
+        key = self._gone_on_with(item.detection, taken, sparse)
+        if key is None and len(self._sightings) < _MOST:
+            key = next(_keys)
+            self._sightings[key] = Sighting(item.detection, picture)
+        if key is not None:
+            self._by_track[item.track] = key
+        return key
+
+    def _gone_on_with(self, detection: Detection, taken: set[int], sparse: bool) -> int | None:
+        """An object just lost that this detection goes on with, by place and class alone."""
+        best, found = 0.0, None
+        for key, sighting in self._sightings.items():
+            if key in taken or sighting.group != group_of(detection.kind):
+                continue
+            if sighting.last_ms == self._last_ms:
+                continue
+            near = overlap(sighting.box, detection.box)
+            if sparse and strides_apart(sighting.box, detection.box) < _SPARSE_REACH:
+                near = max(near, _SAME)
+            if near >= _SAME and near > best:
+                best, found = near, key
+        return found
+
+    def _see(
+        self, key: int, detection: Detection, picture: Decoded, moving: Sequence[Box], sparse: bool
+    ) -> Iterator[EventChange]:
+        sighting = self._sightings[key]
+        self._seen_at_look[key] = self._looked_ms
+        before = sighting.kind
+        better = sighting.see(detection, picture) if sighting.last_ms != picture.at_ms else False
+        if sighting.stage is Stage.RESTING:
+            if not sighting.moved:
+                return
+            sighting.begin_again(picture)
+        if sighting.stage is Stage.CANDIDATE:
+            if _worth_telling(sighting, moving, sparse):
+                sighting.stage = Stage.REPORTED
+                yield self._change(Phase.START, key, still=True)
+        elif better or sighting.kind is not before:
+            yield self._change(Phase.UPDATE, key, still=better)
+        if sighting.still_for(picture.at_ms) > STILL_MS:
+            if sighting.stage is Stage.REPORTED:
+                yield self._change(Phase.END, key, still=False)
+            sighting.rest()
+
+    def _leave(self, at_ms: int, unseen_ms: int) -> list[EventChange]:
+        changes: list[EventChange] = []
+        for key, sighting in list(self._sightings.items()):
+            if sighting.stage is Stage.RESTING:
+                if self._looked_ms - self._seen_at_look.get(key, 0) > _RESTING_UNSEEN_MS:
+                    self._forget(key)
+            elif at_ms - sighting.last_ms > unseen_ms or at_ms < sighting.first_ms:
+                changes += self._lose(key, sighting)
+        return changes
+
+    def _lose(self, key: int, sighting: Sighting) -> Iterator[EventChange]:
+        if sighting.stage is Stage.REPORTED:
+            yield self._end(key)
+        if not sighting.moved and sighting.hits >= _STANDING_HITS:
+            sighting.rest()  # a parked car somebody walks in front of
+        else:
+            self._forget(key)
+
+    def _end(self, key: int) -> EventChange:
+        return self._change(Phase.END, key, still=False)
+
+    def _forget(self, key: int) -> None:
+        self._sightings.pop(key, None)
+        self._seen_at_look.pop(key, None)
+        self._by_track = {track: other for track, other in self._by_track.items() if other != key}
+
+    def _reported(self, key: int) -> bool:
+        return self._sightings[key].stage is Stage.REPORTED
+
+    def _change(self, phase: Phase, key: int, *, still: bool) -> EventChange:
+        sighting = self._sightings[key]
+        return EventChange(
+            phase=phase,
+            key=key,
+            camera=self._camera,
+            kind=sighting.kind,
+            start_ms=sighting.first_ms,
+            end_ms=sighting.last_ms if phase is Phase.END else None,
+            score=sighting.score,
+            box=sighting.best_box,
+            still_ms=sighting.best_ms,
+            still=sighting.best if still else None,
+        )
+
+
+def _patience(interval_ms: int) -> int:
+    return max(UNSEEN_MS, interval_ms * 5 // 2)
+
+
+def _worth_telling(sighting: Sighting, moving: Sequence[Box], sparse: bool) -> bool:
+    if sighting.score < _SURE:
+        return False
+    if sparse:  # there will not be three pictures: motion where it is must do
+        return sighting.moved or sum(covered(sighting.box, region) for region in moving) > 0.3
+    lasted = sighting.last_ms - sighting.first_ms
+    if sighting.hits < _LEAST_HITS or lasted < _LEAST_MS:
+        return False
+    standing = lasted >= _STANDING_MS and sighting.hits >= _STANDING_HITS
+    return sighting.moved or (sighting.kind is ObjectClass.PERSON and standing)
