@@ -23,6 +23,9 @@ from beholden.demo.clip import FRAMING, Clip, Gop, Picture
 CATCH_UP = 0.5
 """Seconds a stream that is woken while its sister plays may start late with the current GOP."""
 
+GRID = 0.005
+"""Pictures leave on a grid of 5 ms, so that one wake-up serves several cameras."""
+
 
 @dataclass(frozen=True, slots=True)
 class VirtualCamera:
@@ -86,6 +89,7 @@ class Playout:
         self._base = [seeded.getrandbits(32) for _ in clip.tracks]
         self._gop = self._round = self._picture = 0
         self._stamped: Stamped | None = None
+        self._held = False
 
     def join(self, viewer: Viewer) -> None:
         """Begin to send to a viewer."""
@@ -104,6 +108,10 @@ class Playout:
             self._timer.cancel()
             self._timer = None
             self._scene.awake -= 1
+
+    def hold(self) -> None:
+        """Send nothing more for good; viewers stay connected. Their last picture is whole."""
+        self._held = True
 
     def rtp_now(self, track: int) -> int:
         """The RTP timestamp of this instant on a track's clock."""
@@ -149,11 +157,11 @@ class Playout:
     def _tick(self) -> None:
         assert self._stamped is not None
         now = self._loop.time()
-        while self._viewers:
+        while self._viewers and not self._held:
             picture = self._stamped.gop.pictures[self._picture]
             due = self._origin + picture.at
             if due > now:
-                self._timer = self._loop.call_at(due, self._tick)
+                self._timer = self._loop.call_at(math.ceil(due / GRID) * GRID, self._tick)
                 return
             for viewer in tuple(self._viewers):
                 viewer.send(self._stamped, picture)

@@ -16,7 +16,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 from urllib.parse import urlencode, urlsplit
 
 from beholden.demo import sdp
@@ -119,6 +119,11 @@ class VirtualCameras:
         """How many pictures have left so far, by camera and stream."""
         return dict(self._totals)
 
+    def hold(self) -> None:
+        """Every camera stops sending and keeps its connections, so that sent and kept can be compared."""
+        for playout in self._playouts.values():
+            playout.hold()
+
     def drop_clients(self, name: str | None = None) -> int:
         """Cut every connection (of one camera), as when a switch loses power; returns how many."""
         chosen = [c for c in self._open if name is None or c.camera == name]
@@ -176,8 +181,7 @@ class _Connection(asyncio.Protocol):
         return self._playout.name if self._playout else ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._server.opened(self)
 

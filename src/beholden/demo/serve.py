@@ -1,6 +1,8 @@
 """The demo's cameras as a process of their own: footage, clips, server, until its parent or a signal ends it.
 
-It tells its parent one line of JSON on standard output when it is ready, or why it is not.
+It tells its parent one line of JSON on standard output when it is ready. On SIGUSR1 all cameras stop
+sending but keep
+their connections, and a second line tells how many pictures each stream has sent.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import setproctitle
+import uvloop
 
 from beholden.demo import places, progress
 from beholden.demo.camera import VirtualCamera
@@ -32,12 +35,12 @@ def serve_demo(count: int, port: int) -> int:
     with progress.shown("Coding the cameras' clips") as step:
         cameras = make_cameras(recipes, footage, places.cache() / "clips", step)
     titles = {recipe.name: recipe.title for recipe in recipes}
-    return asyncio.run(_serve(cameras, titles, port, strict=False))
+    return uvloop.run(_serve(cameras, titles, port, strict=False))
 
 
 def serve_clips(cameras: Sequence[VirtualCamera], port: int) -> int:
     """Serve given clips on exactly this port (0: any)."""
-    return asyncio.run(_serve(cameras, {camera.name: camera.name for camera in cameras}, port, strict=True))
+    return uvloop.run(_serve(cameras, {camera.name: camera.name for camera in cameras}, port, strict=True))
 
 
 def say(text: str) -> None:
@@ -58,13 +61,18 @@ async def _serve(cameras: Sequence[VirtualCamera], titles: dict[str, str], port:
             raise
         server = VirtualCameras(cameras, port=0)
         await server.__aenter__()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _hold, server)
     try:
         _tell({"port": server.port, "cameras": [_described(server, each, titles) for each in cameras]})
         await stop.wait()
     finally:
-        _tell({"sent": {f"{name}/{stream}": n for (name, stream), n in server.totals().items()}})
         await server.__aexit__(None, None, None)
     return 0
+
+
+def _hold(server: VirtualCameras) -> None:
+    server.hold()
+    _tell({"sent": {f"{name}/{stream}": count for (name, stream), count in server.totals().items()}})
 
 
 def _described(server: VirtualCameras, camera: VirtualCamera, titles: dict[str, str]) -> dict[str, Any]:
