@@ -190,3 +190,12 @@ def test_failures_of_the_tools_are_told_in_their_words(tmp_path: Path) -> None:
         pytest.raises(BeholdenError, match="no apt-get"),
     ):
         footage.SystemPackages().deb("opencv-doc", tmp_path)
+
+
+@pytest.mark.usefixtures("sources")
+def test_clips_lying_in_a_folder_are_found_by_content(tmp_path: Path) -> None:
+    """A folder may be given instead of packages: the right content is taken, the name alone is not enough."""
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "vtest.avi").write_bytes(WALKERS)
+    (tmp_path / "bikes.mp4").write_bytes(b"something else")
+    assert footage.footage_in(tmp_path) == {"vtest.avi": tmp_path / "deep" / "vtest.avi"}

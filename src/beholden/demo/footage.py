@@ -135,6 +135,16 @@ def find_footage(cache: Path, packages: Packages, say: Say) -> dict[str, Path]:
     return found
 
 
+def footage_in(folder: Path) -> dict[str, Path]:
+    """Those of the clips that lie somewhere below a folder, known by name and content."""
+    found = {}
+    for source in (WALKERS, STREET):
+        for path in sorted(folder.rglob(source.name)):
+            if _sha256(path) == source.sha256:
+                found[source.name] = path
+    return found
+
+
 def _fetch(source: Source, path: Path, packages: Packages) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="footage-", dir=path.parent) as name:

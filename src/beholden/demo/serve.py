@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -21,14 +22,14 @@ import uvloop
 from beholden.demo import places, progress
 from beholden.demo.camera import VirtualCamera
 from beholden.demo.clips import choose_recipes, make_cameras
-from beholden.demo.footage import SystemPackages, find_footage
+from beholden.demo.footage import SystemPackages, find_footage, footage_in
 from beholden.demo.rtsp_server import VirtualCameras
 from beholden.model.errors import BeholdenError
 
 
 def serve_demo(count: int, port: int) -> int:
     """Serve the demo's ``count`` cameras; ``port`` is tried first and another taken when it is in use."""
-    footage = find_footage(places.cache() / "footage", SystemPackages(), say)
+    footage = _footage()
     if not footage:
         say("Footage: none can be had; the cameras show drawn pictures, in which nothing will be detected.")
     recipes = choose_recipes(footage, count)
@@ -36,6 +37,14 @@ def serve_demo(count: int, port: int) -> int:
         cameras = make_cameras(recipes, footage, places.cache() / "clips", step)
     titles = {recipe.name: recipe.title for recipe in recipes}
     return uvloop.run(_serve(cameras, titles, port, strict=False))
+
+
+def _footage() -> dict[str, Path]:
+    """From the folder BEHOLDEN_FOOTAGE names, and then nothing is downloaded; else out of packages."""
+    folder = os.environ.get("BEHOLDEN_FOOTAGE")
+    if folder:
+        return footage_in(Path(folder))
+    return find_footage(places.cache() / "footage", SystemPackages(), say)
 
 
 def serve_clips(cameras: Sequence[VirtualCamera], port: int) -> int:
