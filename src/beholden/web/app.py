@@ -34,6 +34,7 @@ from beholden.web.api import looks as looks_api
 from beholden.web.api import session as session_api
 from beholden.web.api import site as site_api
 from beholden.web.api import timeline as timeline_api
+from beholden.web.body_limit import BodyLimit
 from beholden.web.context import Context
 from beholden.web.gate import Gate
 from beholden.web.headers import SecurityHeaders
@@ -90,7 +91,6 @@ def create_app(
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
-        max_body_size=MAX_BODY_BYTES,
         lifespan=_lifespan,
         middleware=_layers(ctx, static),
         exception_handlers={
@@ -149,6 +149,7 @@ def _layers(ctx: Context, static: Path) -> list[Middleware]:
         Middleware(refuse.ErrorBoundary),
         Middleware(SameOrigin, address=ctx.address),
         Middleware(Gate, context=ctx, pages=spa.Pages(static)),
+        Middleware(BodyLimit, limit=MAX_BODY_BYTES),
     ]
 
 

@@ -30,6 +30,7 @@ STATUS = {
     "session_not_found": 404,
     "not_found": 404,
     "name_taken": 409,
+    "too_large": 413,
     "not_json": 415,
     "too_many_attempts": 429,
     "catalog_corrupt": 503,
