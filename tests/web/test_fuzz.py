@@ -22,7 +22,8 @@ values = st.recursive(
 )
 FIELDS = (
     "username", "password", "token", "current", "new", "name", "time_zone", "url", "sub_url", "record",
-    "record_audio", "keep_days", "analyse", "enabled", "camera", "stream", "ids", "until", "reviewed", "other",
+    "record_audio", "keep_days", "analyse", "enabled", "camera", "stream", "ids", "until", "reviewed",
+    "other",
 )  # fmt: skip
 bodies = st.one_of(st.dictionaries(st.sampled_from(FIELDS), values, max_size=6), values)
 CALLS = (
