@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,13 @@ from beholden.cli.output import print_json, print_table
 from beholden.model.errors import BeholdenError
 from beholden.model.event import Event, ObjectClass
 from beholden.model.time import NaiveDatetimeError, from_ms, parse_rfc3339, to_rfc3339
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sqlalchemy import Connection
+
+    from beholden.catalog.events import EventFilter
 
 UNIT_MS = {"s": 1000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 PAGE = 500
@@ -90,7 +97,7 @@ def _kind(word: str) -> ObjectClass:
         raise BeholdenError("bad_class", f"{word!r} is not a class.", f"Classes are {known}.") from None
 
 
-def _camera(conn: Any, word: str) -> int:
+def _camera(conn: Connection, word: str) -> int:
     """A camera by name or number; events of a removed camera are found by its number or last name."""
     from beholden.catalog import cameras
 
@@ -103,7 +110,7 @@ def _camera(conn: Any, word: str) -> int:
         raise
 
 
-def _newest(conn: Any, wanted: Any, limit: int) -> list[Event]:
+def _newest(conn: Connection, wanted: EventFilter, limit: int) -> list[Event]:
     from beholden.catalog import events as catalog_events
 
     found: list[Event] = []

@@ -8,8 +8,10 @@ from beholden.cli.output import duration, print_json, print_table, say, size
 
 def status(data: Data, json: Json = False) -> None:
     """Say how cameras and roles are."""
+    from beholden.cli.opening import log_to_stderr
     from beholden.run import health
 
+    log_to_stderr()
     found = health.status(data)
     if json:
         print_json(found)

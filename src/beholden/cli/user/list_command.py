@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from beholden.catalog.users import User
 from beholden.cli.options import Data, Json
 from beholden.cli.output import print_json, print_table
 from beholden.model.access import Role
+
+if TYPE_CHECKING:
+    from beholden.catalog.users import User
 
 
 def list_users(data: Data, json: Json = False) -> None:
