@@ -1,0 +1,212 @@
+"""`beholden camera …`: adding, listing, changing, removing, and what is said of bad input."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beholden.catalog import Catalog, cameras, journal
+from beholden.catalog.secrets import SecretBox
+from beholden.model.camera import CameraConfig
+
+SECRET = "correct-horse-battery"
+
+
+def _configs(catalog: Catalog, data: Path) -> list[CameraConfig]:
+    with catalog.read() as conn:
+        return cameras.present(conn, SecretBox.open(data))
+
+
+def test_a_camera_can_be_added_before_the_first_start(beholden: Any, data: Path) -> None:
+    """The directory is made, private, and the next step is told."""
+    answer = beholden("camera", "add", "Gate", "rtsp://192.0.2.1/main")
+    assert (answer.code, answer.err) == (0, "")
+    assert "camera 1, Gate" in answer.out
+    assert "beholden run" in answer.out
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+
+
+def test_adding_keeps_every_choice(beholden: Any, data: Path) -> None:
+    """Each option ends where it belongs; the password comes from standard input and is not echoed."""
+    answer = beholden(
+        "camera", "add", " Yard ", "rtsp://192.0.2.1/main", "--sub", "rtsp://192.0.2.1/sub", "--user", "cam",
+        "--password-stdin", "--keep-days", "3.5", "--no-audio", "--no-record", "--analyse", "keyframes",
+        "--json", stdin=SECRET + "\n",
+    )  # fmt: skip
+    assert answer.json() == {"id": 1, "name": "Yard"}
+    (config,) = _configs(Catalog.open_existing(data), data)
+    assert (config.main.url, config.main.username, config.main.password) == (
+        "rtsp://192.0.2.1/main",
+        "cam",
+        SECRET,
+    )
+    assert config.sub is not None
+    assert config.sub.url == "rtsp://192.0.2.1/sub"
+    assert (config.keep_days, config.record_audio, config.record, config.analyse) == (
+        3.5,
+        False,
+        False,
+        "keyframes",
+    )
+    assert SECRET not in answer.out + answer.err
+
+
+def test_a_password_in_the_address_is_taken_out_and_warned_of(beholden: Any, data: Path) -> None:
+    """It works, as people paste such addresses, but it is never shown again."""
+    answer = beholden("camera", "add", "Gate", f"rtsp://cam:{SECRET}@192.0.2.1/main")
+    assert answer.code == 0
+    assert "--password-stdin" in answer.err
+    listed = beholden("camera", "list", "--json")
+    assert SECRET not in answer.out + answer.err + listed.out
+    (shown,) = listed.json()["cameras"]
+    assert (shown["main_url"], shown["username"], shown["has_password"]) == (
+        "rtsp://192.0.2.1/main",
+        "cam",
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("X", "http://192.0.2.1/mjpeg"), "begins with http://"),
+        (("X", "192.0.2.1"), "begins with nothing://"),
+        (("X", "rtsp:///main"), "names no host"),
+        (("X", "rtsp://192.0.2.1:port/"), "not a URL"),
+        (("", "rtsp://192.0.2.1/main"), "needs a name"),
+        (("x" * 201, "rtsp://192.0.2.1/main"), "needs a name"),
+        (("X", "rtsp://192.0.2.1/main", "--keep-days", "0"), "can be kept for"),
+        (("X", "rtsp://192.0.2.1/main", "--keep-days", "nan"), "can be kept for"),
+        (("X", "rtsp://192.0.2.1/main", "--analyse", "sometimes"), "analyse is one of"),
+        (("X", "rtsp://192.0.2.1/main", "--sub", "ftp://192.0.2.1/"), "begins with ftp://"),
+        (("Gate", "rtsp://192.0.2.1/main"), "named 'Gate' already"),
+    ],
+)
+def test_a_bad_camera_is_refused_in_a_sentence(
+    beholden: Any, catalog: Catalog, data: Path, words: tuple[str, ...], said: str
+) -> None:
+    """Exit code 1, one line on standard error, and the catalog as it was."""
+    answer = beholden("camera", "add", *words)
+    assert (answer.code, answer.out) == (1, "")
+    assert said in answer.err
+    assert answer.err.count("\n") == 1
+    assert [config.name for config in _configs(catalog, data)] == ["Gate"]
+
+
+def test_a_wrong_address_makes_no_directory(beholden: Any, data: Path) -> None:
+    """What cannot be added leaves nothing behind."""
+    assert beholden("camera", "add", "X", "http://192.0.2.1/").code == 1
+    assert not data.exists()
+
+
+def test_an_empty_password_is_refused(beholden: Any) -> None:
+    """A pipe that gave nothing must not become a camera without a password."""
+    answer = beholden("camera", "add", "X", "rtsp://192.0.2.1/", "--password-stdin", stdin="")
+    assert answer.code == 1
+    assert "No password was given" in answer.err
+
+
+def test_listing_shows_names_and_addresses(beholden: Any, catalog: Catalog) -> None:
+    """A person gets a table; a script the documented keys."""
+    assert "Gate" in beholden("camera", "list").out
+    (shown,) = beholden("camera", "list", "--json").json()["cameras"]
+    assert shown == {
+        "id": 1,
+        "name": "Gate",
+        "main_url": "rtsp://192.0.2.1/main",
+        "sub_url": None,
+        "username": "",
+        "has_password": False,
+        "enabled": True,
+        "record": True,
+        "record_audio": True,
+        "analyse": "always",
+        "keep_days": 14.0,
+    }
+
+
+def test_a_name_is_never_markup(beholden: Any, catalog: Catalog) -> None:
+    """A name with brackets is shown as it is."""
+    beholden("camera", "change", "Gate", "--name", "[red]Door[/red]")
+    assert "[red]Door[/red]" in beholden("camera", "list").out
+
+
+def test_changing_changes_only_what_was_given(beholden: Any, catalog: Catalog, data: Path) -> None:
+    """By name or number; everything else stays."""
+    (before,) = _configs(catalog, data)
+    assert beholden("camera", "change", "Gate", "--keep-days", "2", "--no-audio", "--off").code == 0
+    assert beholden("camera", "change", "1", "--sub", "rtsp://192.0.2.1/sub").code == 0
+    (after,) = _configs(catalog, data)
+    assert (after.keep_days, after.record_audio, after.enabled) == (2.0, False, False)
+    assert after.sub is not None
+    assert (after.name, after.main, after.record) == (before.name, before.main, before.record)
+    assert after.rev > before.rev
+    beholden("camera", "change", "1", "--sub", "", "--on")
+    (last,) = _configs(catalog, data)
+    assert (last.sub, last.enabled) == (None, True)
+
+
+def test_a_password_can_be_changed(beholden: Any, catalog: Catalog, data: Path) -> None:
+    """From standard input, and shown nowhere, the journal included."""
+    answer = beholden("camera", "change", "Gate", "--user", "cam", "--password-stdin", stdin=SECRET + "\n")
+    (config,) = _configs(catalog, data)
+    assert (config.main.username, config.main.password) == ("cam", SECRET)
+    with catalog.read() as conn:
+        facts = [str(entry) for entry in journal.entries(conn)]
+    assert SECRET not in answer.out + answer.err + "".join(facts)
+    assert any("command line (" in fact for fact in facts)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("Gate",), "Nothing was given to change"),
+        (("Nobody", "--on"), "no camera 'Nobody'"),
+        (("99", "--on"), "no camera"),
+        (("Gate", "--url", "http://x/"), "begins with http://"),
+        (("Gate", "--keep-days", "-1"), "can be kept for"),
+    ],
+)
+def test_a_bad_change_is_refused(
+    beholden: Any, catalog: Catalog, data: Path, words: tuple[str, ...], said: str
+) -> None:
+    """Nothing changes."""
+    before = _configs(catalog, data)
+    answer = beholden("camera", "change", *words)
+    assert answer.code == 1
+    assert said in answer.err
+    assert _configs(catalog, data) == before
+
+
+def test_removing_keeps_footage_unless_told(beholden: Any, catalog: Catalog, data: Path) -> None:
+    """The days to keep stay, or become none; the name is free again."""
+    assert beholden("camera", "remove", "Gate").code == 0
+    assert beholden("camera", "add", "Gate", "rtsp://192.0.2.1/main").code == 0
+    answer = beholden("camera", "remove", "2", "--delete-footage")
+    assert "Its footage is deleted" in answer.out
+    assert _configs(catalog, data) == []
+    with catalog.read() as conn:
+        assert cameras.keep_days(conn) == {1: 14.0, 2: 0.0}
+
+
+def test_a_camera_that_is_gone_cannot_be_removed(beholden: Any, catalog: Catalog) -> None:
+    """A second removal says so."""
+    beholden("camera", "remove", "Gate")
+    answer = beholden("camera", "remove", "Gate")
+    assert answer.code == 1
+    assert "no camera 'Gate'" in answer.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("camera", "list"), ("camera", "remove", "1"), ("status",), ("events",), ("check",), ("user", "list")],
+)
+def test_a_directory_without_a_catalog_is_told(beholden: Any, data: Path, words: tuple[str, ...]) -> None:
+    """A mistyped --data is not made into a new site."""
+    answer = beholden(*words)
+    assert (answer.code, answer.out) == (1, "")
+    assert "There is no catalog in" in answer.err
+    assert not data.exists()
