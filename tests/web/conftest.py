@@ -21,6 +21,7 @@ from beholden.model.access import Action, Role
 from beholden.model.event import Box, ObjectClass
 from beholden.model.time import FakeClock
 from beholden.web.app import create_app
+from beholden.web.compose import add_media
 from beholden.web.stats import FakeStats
 from beholden.web.trial import FakeTrial
 
@@ -85,6 +86,7 @@ def site(tmp_path: Path, quick_passwords: Passwords) -> Iterator[SiteUnderTest]:
     app = create_app(
         tmp_path, catalog=catalog, box=box, trial=trial, clock=clock, stats=stats, passwords=quick_passwords
     )
+    add_media(app, app.state.context)
     made = SiteUnderTest(tmp_path, catalog, box, clock, stats, trial, quick_passwords, app)
     _people_and_cameras(made)
     yield made

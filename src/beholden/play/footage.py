@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from sqlalchemy import Connection
+
 from beholden.catalog import Catalog, segments
 from beholden.catalog.segments import JOIN_MS, MediaFormat
 from beholden.model.camera import StreamRole
@@ -141,24 +143,23 @@ class Footage:
         with self._catalog.read() as conn:
             rows = segments.between(conn, camera, stream, start_ms, end_ms)
             formats = segments.formats(conn, {row.format for row in rows})
+            growing = self.growing(conn, camera, stream)
         found = [self._closed(row, formats[row.format]) for row in rows if row.volume in self._volumes]
         found += [
             recording
-            for recording in self.growing(camera, stream)
+            for recording in growing
             if ticks_to_ms(recording.end) > start_ms and recording.key.start_ms < end_ms
         ]
         return sorted(found, key=lambda recording: recording.key)
 
-    def growing(self, camera: int, stream: StreamRole) -> list[Recording]:
+    def growing(self, conn: Connection, camera: int, stream: StreamRole) -> list[Recording]:
         """Files that are not in the catalog (yet), as far as they are whole."""
-        with self._catalog.read() as conn:
-            indexed = segments.newest_end(conn, camera, stream) or 0
+        indexed = segments.newest_end(conn, camera, stream) or 0
         listed: dict[SegmentKey, FootageStore] = {}
         for volume in self._volumes.values():
-            for key in volume.open_segments(camera, stream, indexed - _CLOCK_SLACK_MS):
+            for key in volume.open_segments(camera, stream, max(0, indexed - _CLOCK_SLACK_MS)):
                 listed[key] = volume
-        with self._catalog.read() as conn:
-            unknown = [key for key in sorted(listed) if not segments.exists(conn, key)]
+        unknown = [key for key in sorted(listed) if not segments.exists(conn, key)]
         walked = (self._walk(key, listed[key].path_of(key)) for key in unknown)
         return [recording for recording in walked if recording is not None and recording.fragments]
 

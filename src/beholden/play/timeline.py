@@ -59,7 +59,7 @@ class Lane:
 def lane(conn: Connection, footage: Footage, camera: int, start_ms: int, end_ms: int) -> Lane:
     """What there is of a camera's main stream in [start_ms, end_ms), the file being written included."""
     kept = segments.spans(conn, camera, StreamRole.MAIN, start_ms, end_ms)
-    for recording in footage.growing(camera, StreamRole.MAIN):
+    for recording in footage.growing(conn, camera, StreamRole.MAIN):
         stretch = (recording.key.start_ms, ticks_to_ms(recording.end))
         if stretch[0] < end_ms and stretch[1] > start_ms:
             kept.append(stretch)

@@ -100,6 +100,7 @@ def create_app(
         },
     )
     app.state.context = ctx
+    app.state.closing = []  # awaitable functions to call when the app stops, put there by who adds routes
     api = APIRouter(prefix="/api/v1")
     for noun in _NOUNS:
         api.include_router(noun.router)
@@ -164,6 +165,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for close in app.state.closing:
+            await close()
 
 
 def _shards(catalog: Catalog) -> list[int]:

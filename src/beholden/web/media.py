@@ -1,0 +1,299 @@
+"""Every address from which footage leaves: recorded files, conversions, downloads, stills, live view.
+
+Each asks the door first and hands its pass to the function that sends bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import anyio
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from beholden.access import rights
+from beholden.access.door import Door, Pass
+from beholden.access.refusal import NotPermittedError
+from beholden.catalog import Catalog, cameras, events, sites
+from beholden.catalog.users import by_id
+from beholden.live.hub import Hub
+from beholden.live.session import LiveSession
+from beholden.model.access import Action
+from beholden.model.camera import CameraConfig, StreamRole
+from beholden.model.errors import BeholdenError
+from beholden.model.event import Event
+from beholden.model.segment import SegmentKey
+from beholden.model.time import Clock, from_ms, ticks_to_ms
+from beholden.play import mp4, still
+from beholden.play.ability import Ability, Rendition
+from beholden.play.conversions import Conversions
+from beholden.play.footage import Footage, Recording, not_recorded
+from beholden.play.playlist import Playback, playback
+from beholden.play.workshop import Workshop
+from beholden.web.context import viewer
+from beholden.web.instants import parse
+from beholden.web.ranges import FileResponse
+
+T = TypeVar("T")
+_MP4 = "video/mp4"
+_HLS = "application/vnd.apple.mpegurl"
+_NO_STORE = {"Cache-Control": "no-store"}
+NOT_PERMITTED, NO_SUCH_CAMERA, TRY_AGAIN = 4403, 4404, 1013
+_RECHECK_SECONDS = 5.0
+_PRIVATE = {"Cache-Control": "private, max-age=600", "X-Content-Type-Options": "nosniff"}
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What these routes need, made once per web role. ``stills`` is the folder of event stills."""
+
+    catalog: Catalog
+    door: Door
+    clock: Clock
+    footage: Footage
+    workshop: Workshop
+    conversions: Conversions
+    hub: Hub
+    stills: Path
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes, to be put behind the gate."""
+        segment = "/media/segments/{camera:int}/{stream}/{name}"
+        return [
+            Route("/media/cameras/{camera:int}/playlist.m3u8", self.get_playlist),
+            Route("/media/cameras/{camera:int}/download.mp4", self.get_download),
+            Route("/media/cameras/{camera:int}/still.jpg", self.get_still),
+            Route("/media/events/{event:int}/still.jpg", self.get_event_still),
+            Route(segment + ".mp4", self.get_segment),
+            Route(segment + "/init.mp4", self.get_converted_init),
+            Route(segment + "/{first:int}.m4s", self.get_converted),
+            WebSocketRoute("/ws/live/{camera:int}", self.live),
+        ]
+
+    async def get_playlist(self, request: Request) -> Response:
+        """HLS over [from, to)."""
+        found = await to_thread.run_sync(self._playback, request)
+        headers = dict(_NO_STORE)
+        if found.converted:
+            headers["X-Beholden-Conversion"] = f"video {found.video}; audio {found.audio}"
+        return Response(found.playlist, media_type=_HLS, headers=headers)
+
+    async def get_segment(self, request: Request) -> FileResponse:
+        """A recorded file, or a part of it."""
+        recording, _ = await self._enter_file(request)
+        return FileResponse(recording.path, recording.name, _MP4)
+
+    async def get_converted_init(self, request: Request) -> Response:
+        """The init segment of a conversion."""
+        rendition = Rendition.parse(request.query_params.get("as", ""))
+        recording, leave = await self._enter_file(request)
+        made = await unless_gone(request, self.conversions.init(recording, rendition, leave))
+        return Response(made, media_type=_MP4, headers=_PRIVATE)
+
+    async def get_converted(self, request: Request) -> Response:
+        """Some fragments, converted."""
+        rendition = Rendition.parse(request.query_params.get("as", ""))
+        first, count = int(request.path_params["first"]), _number(request, "fragments")
+        recording, leave = await self._enter_file(request)
+        made = await unless_gone(request, self.conversions.piece(recording, first, count, rendition, leave))
+        return Response(made, media_type="video/iso.segment", headers=_PRIVATE)
+
+    async def get_download(self, request: Request) -> Response:
+        """[from, to) as one MP4."""
+        camera, (start_ms, end_ms) = int(request.path_params["camera"]), _span(request)
+        # Planning reads no picture, but tells what is there: the right comes first, the look with the pass.
+        await to_thread.run_sync(self._check_right, request, camera, Action.DOWNLOAD)
+        plan = await to_thread.run_sync(mp4.plan_download, self.footage, camera, start_ms, end_ms)
+        leave = await self._open(request, camera, Action.DOWNLOAD, plan.start_ms, plan.end_ms, "download")
+        name = await to_thread.run_sync(self._file_name, camera, plan.start_ms)
+        headers = {
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
+            "Content-Length": str(plan.size),
+            "X-Beholden-Gaps": str(plan.gaps),
+            **_NO_STORE,
+        }
+        return StreamingResponse(in_threads(plan.read(leave)), media_type=_MP4, headers=headers)
+
+    async def get_still(self, request: Request) -> Response:
+        """A decoded picture of an instant."""
+        camera, at_ms = int(request.path_params["camera"]), _instant(request, "at")
+        leave = await self._open(request, camera, Action.STILL, at_ms, at_ms, "still")
+        recording, gop = await to_thread.run_sync(still.find, self.footage, camera, at_ms)
+        made = await unless_gone(request, still.still_at(recording, gop, at_ms, self.workshop, leave))
+        return Response(made, media_type="image/jpeg", headers=_PRIVATE)
+
+    async def get_event_still(self, request: Request) -> Response | FileResponse:
+        """An event's best still."""
+        number = int(request.path_params["event"])
+        found = await to_thread.run_sync(self._event, number)
+        leave = await self._open(
+            request, found.camera, Action.STILL, found.still_ms, found.still_ms, f"event {number} still"
+        )
+        leave.require(found.camera, Action.STILL)
+        path = event_still_path(self.stills, found)
+        return FileResponse(path, f"{number}-{found.still_ms:x}", "image/jpeg")
+
+    async def live(self, websocket: WebSocket) -> None:
+        """Live view; the look is written before the first message."""
+        number = int(websocket.path_params["camera"])
+        await websocket.accept()
+        single = websocket.query_params.get("prefer", "sub") == "main"
+        what = f"live {'single view' if single else 'wall'}"
+        now_ms = self.clock.now_ms()
+        try:
+            leave = await to_thread.run_sync(
+                self.door.open, viewer(websocket), number, Action.LIVE, now_ms, None, what
+            )
+            camera = await to_thread.run_sync(self._camera, number)
+        except NotPermittedError:
+            await websocket.close(NOT_PERMITTED)
+            return
+        except BeholdenError:
+            await websocket.close(NO_SUCH_CAMERA)
+            return
+        ability = Ability.parse(websocket.query_params.get("codecs"))
+        session = LiveSession(self.hub, self.workshop, self.clock, camera, ability, single=single)
+        await self._until_over(websocket, session, leave)
+
+    async def _until_over(self, websocket: WebSocket, session: LiveSession, leave: Pass) -> None:
+        """Serve until the browser goes, the right is taken away, or the session fails."""
+        serving = asyncio.create_task(session.serve(websocket, leave))
+        leaving = asyncio.create_task(_until_closed(websocket))
+        holding = asyncio.create_task(self._while_held(leave))
+        tasks = {serving, leaving, holding}
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            code = NOT_PERMITTED if holding.done() else TRY_AGAIN
+            if not leaving.done():
+                with contextlib.suppress(RuntimeError, OSError):  # it may be gone already
+                    await websocket.close(code)
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError, OSError):
+                    await task
+
+    async def _while_held(self, leave: Pass) -> None:
+        holds = True
+        while holds:
+            await asyncio.sleep(_RECHECK_SECONDS)
+            holds = await to_thread.run_sync(self.door.holds, leave)
+
+    def _camera(self, number: int) -> CameraConfig:
+        with self.catalog.read() as conn:
+            return cameras.get(conn, None, number)
+
+    def _playback(self, request: Request) -> Playback:
+        camera, (start_ms, end_ms) = int(request.path_params["camera"]), _span(request)
+        self._check_right(request, camera, Action.PLAYBACK)
+        ability = Ability.parse(request.query_params.get("codecs"))
+        return playback(self.footage, camera, start_ms, end_ms, ability)
+
+    def _check_right(self, request: Request, camera: int, action: Action) -> None:
+        with self.catalog.read() as conn:
+            user = by_id(conn, viewer(request).user_id)
+        if user is None or not rights.may(user, camera, action):
+            raise NotPermittedError("Your account may not see this.")
+
+    async def _enter_file(self, request: Request) -> tuple[Recording, Pass]:
+        key = _segment_key(request)
+        await to_thread.run_sync(self._check_right, request, key.camera, Action.PLAYBACK)
+        recording = await to_thread.run_sync(self.footage.get, key)
+        start_ms, end_ms = key.start_ms, ticks_to_ms(recording.end)
+        what = f"{key.stream.name.lower()} {recording.name}"
+        return recording, await self._open(request, key.camera, Action.PLAYBACK, start_ms, end_ms, what)
+
+    async def _open(
+        self, request: Request, camera: int, action: Action, start_ms: int, end_ms: int, what: str
+    ) -> Pass:
+        who = viewer(request)
+        return await to_thread.run_sync(self.door.open, who, camera, action, start_ms, end_ms, what)
+
+    def _event(self, number: int) -> Event:
+        with self.catalog.read() as conn:
+            found = events.get(conn, number)
+        if found is None or not found.event.still_size:
+            raise BeholdenError("event_not_found", "There is no such event, or it has no still.", "")
+        return found.event
+
+    def _file_name(self, camera: int, start_ms: int) -> str:
+        with self.catalog.read() as conn:
+            name = cameras.names(conn).get(camera, f"camera-{camera}")
+            zone = ZoneInfo(sites.get(conn).time_zone)
+        return mp4.file_name(name, from_ms(start_ms).astimezone(zone).strftime("%Y-%m-%d_%H-%M-%S"))
+
+
+def event_still_path(stills: Path, event: Event) -> Path:
+    """Where an event's best still lies: ``cam-3/2026-11-23/<id>.jpg``, by the UTC day it began."""
+    return stills / f"cam-{event.camera}" / f"{from_ms(event.start_ms):%Y-%m-%d}" / f"{event.id}.jpg"
+
+
+async def unless_gone(request: Request, work: Awaitable[T]) -> T:
+    """The result of some work, which is cancelled when the browser goes away before it is done."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_until_gone(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise BeholdenError("gone", "The browser did not wait.", "")
+        return task.result()
+    finally:
+        gone.cancel()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await gone
+
+
+async def in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """An iterator that blocks, as one that does not; it is never ahead of who reads."""
+    while True:
+        piece = await anyio.to_thread.run_sync(next, pieces, None)
+        if piece is None:
+            return
+        yield piece
+
+
+async def _until_closed(websocket: WebSocket) -> None:
+    """Viewers have nothing to say; what they send is read and forgotten."""
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def _until_gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _segment_key(request: Request) -> SegmentKey:
+    try:
+        stream = StreamRole[str(request.path_params["stream"]).upper()]
+        start, _, epoch = str(request.path_params["name"]).partition("-")
+        return SegmentKey(int(request.path_params["camera"]), stream, int(start), int(epoch))
+    except (KeyError, ValueError):
+        raise not_recorded() from None
+
+
+def _span(request: Request) -> tuple[int, int]:
+    return _instant(request, "from"), _instant(request, "to")
+
+
+def _instant(request: Request, name: str) -> int:
+    return parse(request.query_params.get(name, ""))
+
+
+def _number(request: Request, name: str) -> int:
+    text = request.query_params.get(name, "1")
+    if not text.isdecimal() or len(text) > 6:
+        raise BeholdenError("bad_request", f"{name} is not a number.", "Load the playlist again.")
+    return int(text)
