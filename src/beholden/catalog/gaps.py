@@ -30,7 +30,7 @@ def open_gap(conn: Connection, at_ms: int, item: Gap) -> None:
 
     A gap already open on this stream stays as it is: the first cause counts.
     """
-    if _open_row(conn, item.camera, item.stream) is not None:
+    if item.end_ms is None and _open_row(conn, item.camera, item.stream) is not None:
         return
     start_ms = item.start_ms
     while conn.execute(

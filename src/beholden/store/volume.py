@@ -109,6 +109,14 @@ class Volume:
             except OSError:
                 return  # it still holds something
 
+    def sync_path(self, key: SegmentKey) -> None:
+        """Make a closed file and its name durable."""
+        fd = self.open_read(key)
+        try:
+            self.sync(fd, key)
+        finally:
+            os.close(fd)
+
     def truncate(self, key: SegmentKey, size: int) -> None:
         """Cut a file durably."""
         fd = os.open(self.path_of(key), os.O_WRONLY | os.O_CLOEXEC)

@@ -1,0 +1,34 @@
+"""What was derived from footage goes with it: events and their stills."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from beholden.catalog import Catalog, events, journal
+from beholden.model.event import Event
+from beholden.model.time import Clock, from_ms
+
+_BATCH = 500
+
+
+def still_path(stills: Path, event: Event) -> Path:
+    """Where an event's best still lies: ``cam-3/2026-11-23/<event id>.jpg``, by the event's start in UTC."""
+    return stills / f"cam-{event.camera}" / f"{from_ms(event.start_ms):%Y-%m-%d}" / f"{event.id}.jpg"
+
+
+def expire_events(catalog: Catalog, stills: Path, clock: Clock, camera: int, cutoff_ms: int) -> None:
+    """Delete a camera's events that ended before an instant, stills first."""
+    while True:
+        with catalog.read() as conn:
+            old = events.ended_before(conn, camera, cutoff_ms, _BATCH)
+        if not old:
+            return
+        for event in old:
+            still_path(stills, event).unlink(missing_ok=True)
+        with catalog.write() as conn:
+            now_ms = clock.now_ms()
+            for event in old:
+                if event.still_size:
+                    body = {"event": event.id, "cause": "too old", "by": "retention"}
+                    journal.append(conn, now_ms, "still_deleted", camera, body)
+            events.delete_events(conn, [event.id for event in old])

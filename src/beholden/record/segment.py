@@ -1,0 +1,215 @@
+"""One stream's access units become fragments and files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Protocol
+
+from beholden.model.camera import StreamRole
+from beholden.model.media import AccessUnit, StreamFormat, Track
+from beholden.model.segment import SegmentKey
+from beholden.model.time import TICKS_PER_SECOND, ticks_to_ms
+from beholden.record.disk import DiskTrouble, DiskWriter, FileOwner, QueuedFragment, SegmentFile, too_slow
+from beholden.record.fmp4 import FragmentWriter, Mp4Error, build_init, read_units
+
+FRAGMENT_TICKS = TICKS_PER_SECOND
+SEGMENT_TICKS = 60 * TICKS_PER_SECOND
+# A fragment closes on size too, so that no stream, however odd, can hold much memory.
+_FRAGMENT_BYTES = 8 * 1024 * 1024
+_FRAGMENT_PICTURES = 10_000
+_AUDIO_UNITS = 20_000
+_RETRY_MS = 5000
+
+
+class WriterOwner(FileOwner, Protocol):
+    """Who is told of a stream's files. These two are called in the ingest thread."""
+
+    def file_begins(self, kept_tick: int, start_tick: int) -> bool:
+        """A keyframe with which a file begins is there; kept footage ended at ``kept_tick`` (0: none).
+        Returns whether a gap may lie between."""
+        ...
+
+    def disk_troubled(self, trouble: DiskTrouble, end_tick: int, landed: bool) -> None:
+        """Footage stops at ``end_tick``. ``landed`` is False when nothing of the file can reach the disk."""
+        ...
+
+
+class SegmentWriter:
+    """The files of one recorded stream. Never blocks; all calls come from the ingest thread.
+
+    After trouble with the disk it tries again by itself at the next keyframe, at most every five seconds.
+    """
+
+    def __init__(self, camera: int, stream: StreamRole, disk: DiskWriter, owner: WriterOwner) -> None:
+        self._camera = camera
+        self._stream = stream
+        self._disk = disk
+        self._owner = owner
+        self._format: StreamFormat | None = None
+        self._file: SegmentFile | None = None
+        self._writer = FragmentWriter()
+        self._file_start = 0
+        self._kept_before = 0  # the end of what was kept when the file began
+        self._video: list[AccessUnit] = []
+        self._audio: list[AccessUnit] = []
+        self._highest_pts = 0
+        self._bytes = 0
+        self._handed = False  # whether a fragment of this file went to the disk
+        self._gop: list[QueuedFragment] = []
+        self._retry_after_ms = 0
+        self._seen_ms = 0
+        self.kept_tick = 0  # the end of the newest fragment handed to the disk; 0 before the first
+        self.last_fragment_ms = 0
+        self.trouble: DiskTrouble | None = None
+
+    @property
+    def recording(self) -> bool:
+        """Whether what comes now is kept."""
+        return self._file is not None and self._file.failed is None
+
+    @property
+    def open_bytes(self) -> int:
+        """Bytes of the open fragment."""
+        return self._bytes
+
+    def set_format(self, stream_format: StreamFormat) -> None:
+        """The tracks; a change ends the file."""
+        if stream_format != self._format:
+            self.end_file()
+            self._format = stream_format
+
+    def add(self, unit: AccessUnit) -> None:
+        """One unit, in decode order."""
+        if unit.track is Track.AUDIO:
+            if self._file is not None and len(self._audio) < _AUDIO_UNITS:
+                self._audio.append(unit)
+                self._bytes += unit.size
+            return
+        self._seen_ms = unit.arrival_ms
+        file = self._file
+        if file is not None and file.failed is not None:
+            self._give_up(file.failed, file)
+        if self._video and self._is_cut(unit):
+            self._close_fragment(unit.pts)
+        if unit.key and self._is_rotation(unit):
+            self.end_file()
+            self._begin_file(unit)
+        if self._file is None:
+            return
+        if not self._video:
+            self._highest_pts = unit.pts
+        self._video.append(unit)
+        self._bytes += unit.size
+        self._highest_pts = max(self._highest_pts, unit.pts)
+
+    def flush(self) -> None:
+        """Hand the open fragment to the disk though nothing follows it (the camera has paused)."""
+        if self._video:
+            self._close_fragment(None)
+
+    def end_file(self) -> int:
+        """Finish the file, if there is one; the tick at which kept footage ends (0: none yet)."""
+        if self._file is not None:
+            self.flush()
+        if self._file is not None:
+            self._disk.close_file(self._file)
+            self._forget_file()
+        return self.kept_tick
+
+    def replay(self) -> Iterator[AccessUnit]:
+        """Units from the newest keyframe on: of fragments on disk, in the queue, and the open one.
+
+        Nothing when the disk cannot give them back; a viewer then waits for the next keyframe.
+        """
+        units: list[AccessUnit] = []
+        file = self._file
+        if file is None:
+            return iter(())
+        opens_with_key = bool(self._video) and self._video[0].key
+        for queued in [] if opens_with_key else self._gop:
+            waiting = queued.units
+            if waiting is None:
+                try:
+                    waiting = self._read_back(file, queued)
+                except (OSError, Mp4Error):
+                    return iter(())
+            units += waiting
+        return iter([*units, *self._video, *self._audio])
+
+    def _is_cut(self, unit: AccessUnit) -> bool:
+        if unit.pts <= self._highest_pts and not unit.key:
+            return False  # it is shown among those before it: they belong together
+        return (
+            unit.key
+            or unit.pts - self._video[0].pts >= FRAGMENT_TICKS
+            or self._bytes >= _FRAGMENT_BYTES
+            or len(self._video) >= _FRAGMENT_PICTURES
+        )
+
+    def _is_rotation(self, unit: AccessUnit) -> bool:
+        if self._file is None:
+            # After a slow disk, go on when half the memory is free again, not at the first free byte.
+            return unit.arrival_ms >= self._retry_after_ms and self._disk.has_room(
+                self._disk.limit_bytes // 2
+            )
+        return unit.pts - self._file_start >= SEGMENT_TICKS
+
+    def _begin_file(self, unit: AccessUnit) -> None:
+        if self._format is None:
+            return
+        after_gap = self._owner.file_begins(self.kept_tick, unit.pts)
+        key = SegmentKey(self._camera, self._stream, ticks_to_ms(unit.pts))
+        self._file = SegmentFile(key, self._format, build_init(self._format), self._owner, after_gap)
+        self._file_start = unit.pts
+        self._kept_before = self.kept_tick
+        self._handed = False
+        self._writer = FragmentWriter()
+
+    def _close_fragment(self, next_pts: int | None) -> None:
+        file, video, audio = self._file, self._video, self._audio
+        self._video, self._audio, self._bytes = [], [], 0
+        if file is None:
+            return
+        if file.failed is not None:
+            self._give_up(file.failed, file)
+            return
+        fragment = self._writer.fragment(video, audio, next_pts)
+        if not self._disk.has_room(fragment.entry.size):
+            self._give_up(too_slow(), file)
+            return
+        queued = QueuedFragment(fragment, video + audio)
+        if video[0].key:
+            self._gop.clear()
+        self._gop.append(queued)
+        self._disk.write(file, queued)
+        self._handed = True
+        self.kept_tick = fragment.start + fragment.entry.ticks
+        self.last_fragment_ms = video[-1].arrival_ms
+        self.trouble = None
+
+    def _give_up(self, trouble: DiskTrouble, file: SegmentFile) -> None:
+        file.reported = True
+        self._disk.close_file(file)
+        self._forget_file()
+        self.trouble = trouble
+        landed = self._handed if file.failed is None else file.begun
+        if file.failed is not None:
+            # Fragments queued behind the failed one are lost too: kept footage ends with the last written.
+            self.kept_tick = file.end_tick if file.entries else self._kept_before
+            self._retry_after_ms = self._seen_ms + _RETRY_MS
+        self._owner.disk_troubled(trouble, self.kept_tick or self._file_start, landed)
+
+    def _forget_file(self) -> None:
+        self._file = None
+        self._gop = []
+        self._video, self._audio, self._bytes = [], [], 0
+
+    def _read_back(self, file: SegmentFile, queued: QueuedFragment) -> list[AccessUnit]:
+        if queued.offset < 0:
+            raise Mp4Error("the fragment was not written")
+        fd = self._disk.store.open_read(file.key)
+        try:
+            return read_units(os.pread(fd, queued.fragment.entry.size, queued.offset))
+        finally:
+            os.close(fd)
