@@ -48,7 +48,7 @@ def configure(data_dir: Path, name: str, style: str) -> None:
         root.addHandler(handler)
     root.setLevel(logging.INFO)
     # These tell each request and each migration step; nobody needs them in a recorder's log.
-    for chatty in ("alembic", "uvicorn.access", "asyncio"):
+    for chatty in ("alembic", "uvicorn", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.raiseExceptions = False  # a full disk must not print a traceback per line
 

@@ -57,7 +57,7 @@ def wanted_roles(settings: Settings, catalog: Catalog) -> list[RoleSpec]:
     return [
         *(RoleSpec("recorder", n, "beholden.record.role:run_recorder", (data, n)) for n in shards),
         RoleSpec("analyser", None, "beholden.analyse.role:run_analyser", (data,)),
-        RoleSpec("web", None, "beholden.web.role:run_web", (data, settings.host, settings.port)),
+        RoleSpec("web", None, "beholden.run.web_process:run", (settings,)),
     ]
 
 
@@ -85,7 +85,8 @@ def _ready_call(settings: Settings, catalog: Catalog, clock: Clock, say: Callabl
     def late() -> None:
         say(f"The web role does not answer yet; {settings.data / logs.DIRECTORY / 'web.log'} says why.")
 
-    return ReadyCall(settings.host, settings.port, clock, ready, late)
+    tls = settings.tls_cert is not None
+    return ReadyCall(settings.host, settings.port, clock, ready, late, tls=tls)
 
 
 @contextlib.contextmanager

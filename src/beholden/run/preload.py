@@ -7,6 +7,7 @@ import signal
 import sys
 
 import beholden.catalog.catalog
+import beholden.record.role
 import beholden.run.role_process  # noqa: F401
 from beholden.run.death import die_with_parent
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import ssl
 from collections.abc import Callable
 
 from beholden.model.time import Clock
@@ -16,9 +17,19 @@ _ANSWER_SECONDS = 0.5
 class ReadyCall:
     """Asks the web role's ``/healthz`` at each tick until it answers, then calls ``say`` once."""
 
-    def __init__(self, host: str, port: int, clock: Clock, say: Callable[[], None], late: Callable[[], None]):
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        clock: Clock,
+        say: Callable[[], None],
+        late: Callable[[], None],
+        *,
+        tls: bool = False,
+    ) -> None:
         self._host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
         self._port = port
+        self._tls = tls
         self._clock = clock
         self._say = say
         self._late = late
@@ -37,8 +48,15 @@ class ReadyCall:
             self._late()
 
     def _answers(self) -> bool:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=_ANSWER_SECONDS)
+        connection = self._connection()
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/healthz")
             return connection.getresponse().status < 500
         return False
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if not self._tls:
+            return http.client.HTTPConnection(self._host, self._port, timeout=_ANSWER_SECONDS)
+        # Our own process on this machine: its certificate is made out to another name.
+        context = ssl._create_unverified_context()  # noqa: S323
+        return http.client.HTTPSConnection(self._host, self._port, timeout=_ANSWER_SECONDS, context=context)

@@ -45,9 +45,9 @@ def main(launch: Launch) -> None:
     logs.configure(launch.data_dir, launch.spec.name, launch.logs)
     stop = threading.Event()
     _listen_for_stop(launch.lifeline, stop)
-    role = _find(launch.spec.target)
     log.info("role started", role=launch.spec.name, pid=os.getpid())
     try:
+        role = _find(launch.spec.target)
         role(*launch.spec.arguments, _heartbeat(launch.beats), stop)
     except BeholdenError as error:
         log.error("role failed", role=launch.spec.name, cause=str(error), code=error.code)

@@ -41,10 +41,14 @@ class Settings(BaseSettings):
     port: int = Field(default=8484, ge=1, le=65535)
     footage: Path | None = None  # the first volume; None means DIR/footage
     public_url: str | None = None  # how browsers reach it when it stands behind a proxy
+    tls_cert: Path | None = None  # PEM, with its chain; only when no proxy in front speaks TLS
+    tls_key: Path | None = None
     logs: Literal["console", "json"] = "console"
 
     @model_validator(mode="after")
-    def _check_public_url(self) -> Settings:
+    def _check_together(self) -> Settings:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key are given together")
         if self.public_url is not None and not self.public_url.startswith(("http://", "https://")):
             raise ValueError("public_url begins with http:// or https://")
         return self
@@ -74,7 +78,7 @@ class Settings(BaseSettings):
             return self.public_url.rstrip("/")
         host = "127.0.0.1" if self.host in ("", "0.0.0.0") else "::1" if self.host == "::" else self.host  # noqa: S104
         shown = f"[{host}]" if ":" in host else host
-        return f"http://{shown}:{self.port}"
+        return f"{'https' if self.tls_cert else 'http'}://{shown}:{self.port}"
 
 
 def load(**given: Any) -> Settings:
@@ -120,8 +124,9 @@ def _read_file(data: Path) -> dict[str, Any]:
     unknown = sorted(set(values) - set(Settings.model_fields))
     if unknown:
         raise _bad(f"{path} has no setting named {unknown[0]!r}.", _known())
-    if "footage" in values and isinstance(values["footage"], str):
-        values["footage"] = data / values["footage"]
+    for name in ("footage", "tls_cert", "tls_key"):
+        if isinstance(values.get(name), str):
+            values[name] = data / values[name]
     return values
 
 
