@@ -31,6 +31,7 @@ from beholden.web.api import cameras as cameras_api
 from beholden.web.api import events as events_api
 from beholden.web.api import health as health_api
 from beholden.web.api import looks as looks_api
+from beholden.web.api import playback as playback_api
 from beholden.web.api import session as session_api
 from beholden.web.api import site as site_api
 from beholden.web.api import timeline as timeline_api
@@ -48,7 +49,7 @@ from beholden.web.volumes import readable_volumes
 MAX_BODY_BYTES = 256 * 1024
 # Handlers that read the catalog: as many as it has connections.
 _HANDLER_THREADS = 10
-_NOUNS = (session_api, site_api, cameras_api, timeline_api, events_api, health_api, looks_api)
+_NOUNS = (session_api, site_api, cameras_api, timeline_api, playback_api, events_api, health_api, looks_api)
 # FastAPI can export traces; a privacy product must not, whatever the environment says.
 _NO_TELEMETRY = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
 
