@@ -1,0 +1,281 @@
+"""All cameras of a site, seen by two threads: one decodes, one detects.
+
+Between them lies room for one picture a camera, so a slow detector sees fewer pictures, never old ones.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import structlog
+
+from beholden.analyse.detect.detector import Detector, DetectorError
+from beholden.analyse.events import EventChange
+from beholden.analyse.feed import Feed
+from beholden.analyse.keeper import Keeper
+from beholden.analyse.receive import Connect, Receiver, StreamId
+from beholden.analyse.tell import Teller
+from beholden.analyse.watch import Look, Watch
+from beholden.model.camera import CameraConfig, StreamRole
+from beholden.model.time import Clock
+
+log = structlog.get_logger()
+
+_IDLE_SECONDS = 0.2
+_SILENT_SECONDS = 15.0  # without a picture, what was in view is let go
+_HANG_SECONDS = 20.0
+_TURN = 60  # units of one camera before the next has its turn
+_MOST_PIXELS = (832, 512)  # a picture for the detector need not be larger
+_BATCH = 8
+
+
+class Seen:
+    """One camera in the analyser."""
+
+    def __init__(self, config: CameraConfig, clock: Clock) -> None:
+        self.config = config
+        self.feed = Feed(clock)
+        self.watch = Watch(config.id, config.analyse, self.feed, clock)
+        self.teller = Teller(config.id, clock)
+        self.silent = True
+
+    @property
+    def stream(self) -> StreamId:
+        """The stream that is analysed: the sub stream, or the main one when there is no other."""
+        return self.config.id, StreamRole.SUB if self.config.sub is not None else StreamRole.MAIN
+
+
+class Analyser:
+    """Give it cameras with ``configure``; it reads their streams, looks, and gives changes to ``keeper``."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        keeper: Keeper,
+        connect: Connect,
+        recorder_socket: Callable[[int], Path],
+        clock: Clock,
+    ) -> None:
+        self._detector = detector
+        self._keeper = keeper
+        self._connect = connect
+        self._recorder_socket = recorder_socket
+        self._clock = clock
+        self._cameras: dict[int, Seen] = {}
+        self._receivers: dict[int, Receiver] = {}
+        self._fed = threading.Event()
+        self._seen = threading.Event()
+        self._stopping = threading.Event()
+        self._leaving: list[Seen] = []
+        self._lock = threading.Lock()
+        self._started_ms = clock.now_ms()
+        self._beats = {"decode": clock.monotonic(), "detect": clock.monotonic()}
+        self._threads = [
+            threading.Thread(target=self._decode, name="decode", daemon=True),
+            threading.Thread(target=self._detect, name="detect", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def configure(self, configs: Sequence[CameraConfig]) -> None:
+        """The cameras as they are now in the catalog. Only what changed is touched."""
+        wanted = {c.id: c for c in configs if c.enabled and c.analyse != "off"}
+        with self._lock:
+            for camera in self._cameras.keys() - wanted.keys():
+                self._leaving.append(self._cameras.pop(camera))
+            for camera, config in wanted.items():
+                self._configure_one(camera, config)
+            shards = self._streams_by_shard()
+        self._seen.set()
+        for shard, feeds in shards.items():
+            if shard not in self._receivers:
+                path = self._recorder_socket(shard)
+                self._receivers[shard] = Receiver(path, self._connect, self._fed)
+            self._receivers[shard].want(feeds)
+        for shard in self._receivers.keys() - shards.keys():
+            self._receivers.pop(shard).close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether every thread works; False means that the process should be started again."""
+        now = self._clock.monotonic()
+        return (
+            all(thread.is_alive() for thread in self._threads)
+            and all(receiver.alive for receiver in self._receivers.values())
+            and self._keeper.alive
+            and all(now - beat < _HANG_SECONDS for beat in self._beats.values())
+        )
+
+    def close(self) -> None:
+        """Stop reading, end what is open, and wait for the threads."""
+        for receiver in self._receivers.values():
+            receiver.close()
+        self._stopping.set()
+        for event in (self._fed, self._seen):
+            event.set()
+        for thread in self._threads:
+            thread.join()
+
+    def stats(self) -> dict[str, Any]:
+        """The answer to ``{"op": "stats"}`` (docs/design/architecture.md)."""
+        with self._lock:
+            cameras = [self._stats_of(seen) for seen in self._cameras.values()]
+        process = psutil.Process()
+        times = process.cpu_times()
+        return {
+            "kind": "stats",
+            "cameras": cameras,
+            "process": {
+                "pid": os.getpid(),
+                "cpu_seconds": round(times.user + times.system, 3),
+                "rss_bytes": process.memory_info().rss,
+                "started_ms": self._started_ms,
+            },
+            "detector": {
+                "name": self._detector.card.name,
+                "backend": "ONNX Runtime, CPU",
+                "milliseconds": max((row["detector_ms"] for row in cameras), default=0.0),
+            },
+        }
+
+    def _configure_one(self, camera: int, config: CameraConfig) -> None:
+        seen = self._cameras.get(camera)
+        if seen is not None and _same_source(seen.config, config):
+            seen.config = config
+            seen.watch.mode = config.analyse
+            return
+        if seen is not None:
+            self._leaving.append(seen)
+        self._cameras[camera] = Seen(config, self._clock)
+
+    def _streams_by_shard(self) -> dict[int, dict[StreamId, Feed]]:
+        shards: dict[int, dict[StreamId, Feed]] = {}
+        for seen in self._cameras.values():
+            shards.setdefault(seen.config.shard, {})[seen.stream] = seen.feed
+        return shards
+
+    def _all(self) -> list[Seen]:
+        with self._lock:
+            return list(self._cameras.values())
+
+    def _decode(self) -> None:
+        while not self._stopping.is_set():
+            self._fed.wait(_IDLE_SECONDS)
+            self._fed.clear()
+            for seen in self._all():
+                self._beats["decode"] = self._clock.monotonic()
+                steps = 0
+                while steps < _TURN and seen.watch.step():
+                    steps += 1
+                if steps:
+                    self._seen.set()
+                if steps == _TURN:  # there is more
+                    self._fed.set()
+
+    def _detect(self) -> None:
+        while not self._stopping.is_set():
+            self._seen.wait(_IDLE_SECONDS)
+            self._seen.clear()
+            self._look()
+        for seen in [*self._all(), *self._take_leaving()]:
+            self._tell(seen.teller.end())
+
+    def _look(self) -> None:
+        for seen in self._take_leaving():
+            self._tell(seen.teller.end())
+        batch: list[tuple[Seen, Look]] = []
+        for seen in self._all():
+            look = self._next_look(seen)
+            if look is not None:
+                batch.append((seen, look))
+        for start in range(0, len(batch), _BATCH):
+            self._beats["detect"] = self._clock.monotonic()
+            self._detect_batch(batch[start : start + _BATCH])
+        self._beats["detect"] = self._clock.monotonic()
+
+    def _next_look(self, seen: Seen) -> Look | None:
+        """The camera's newest picture when the detector should see it."""
+        ended, look = seen.watch.mailbox.take()
+        if ended or self._is_silent(seen):
+            self._tell(seen.teller.end())
+        if look is None:
+            return None
+        if seen.teller.wants(look):
+            return look
+        self._tell(seen.teller.passed(look))
+        return None
+
+    def _is_silent(self, seen: Seen) -> bool:
+        """Whether pictures have just stopped coming."""
+        silent = self._clock.monotonic() - seen.watch.last_look_at > _SILENT_SECONDS
+        began, seen.silent = silent and not seen.silent, silent
+        return began
+
+    def _detect_batch(self, batch: Sequence[tuple[Seen, Look]]) -> None:
+        pictures = [look.picture.bgr(*_MOST_PIXELS) for _, look in batch]
+        started = self._clock.monotonic()
+        try:
+            found = self._detector.detect(pictures)
+        except DetectorError as error:
+            if len(batch) == 1:
+                self._failed(batch[0][0], str(error))
+                return
+            for single in batch:  # find out whose picture it was; the others go on
+                self._detect_batch([single])
+            return
+        each = (self._clock.monotonic() - started) * 1000 / len(batch)
+        for (seen, look), detections in zip(batch, found, strict=True):
+            seen.teller.detector_ms = round(each, 1)
+            seen.teller.quarantine.succeeded()
+            self._tell(seen.teller.detected(look, detections))
+
+    def _failed(self, seen: Seen, reason: str) -> None:
+        if seen.teller.quarantine.failed(reason):
+            log.warning("detection paused", camera=seen.config.id, cause=reason)
+            self._tell(seen.teller.end())
+
+    def _take_leaving(self) -> list[Seen]:
+        with self._lock:
+            leaving, self._leaving = self._leaving, []
+            return leaving
+
+    def _tell(self, changes: Sequence[EventChange]) -> None:
+        for change in changes:
+            self._keeper.put(change)
+
+    def _stats_of(self, seen: Seen) -> Mapping[str, Any]:
+        watch = seen.watch
+        state, reason = _state(seen)
+        return {
+            "camera": seen.config.id,
+            "mode": "keyframes" if watch.keyframes_only else "always",
+            "fps": round(watch.fps, 1),
+            "queue_ms": seen.feed.waiting_ms(),
+            "last_frame_ms": watch.last_picture_ms or None,
+            "detector_ms": seen.teller.detector_ms,
+            "motion": round(watch.motion_fraction, 4),
+            "events": seen.teller.open_events,
+            "dropped": seen.feed.dropped,
+            "state": state,
+            "reason": reason,
+        }
+
+
+def _state(seen: Seen) -> tuple[str, str]:
+    for what, quarantine in (("Decoding", seen.watch.quarantine), ("Detection", seen.teller.quarantine)):
+        if quarantine.active:
+            return "quarantined", f"{what} failed repeatedly and is tried again soon: {quarantine.reason}."
+    if seen.feed.overloaded:
+        return "overloaded", "The CPU is too busy: only keyframes are analysed for now."
+    if not seen.watch.last_picture_ms or seen.silent:
+        return "waiting", "No pictures arrive."
+    return "watching", ""
+
+
+def _same_source(old: CameraConfig, new: CameraConfig) -> bool:
+    return (old.shard, old.main, old.sub) == (new.shard, new.main, new.sub)

@@ -1,0 +1,97 @@
+"""Reading the recorders' relays: one thread for each shard, connecting again for ever."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import structlog
+
+from beholden.analyse.feed import Feed, Lost
+from beholden.bus.client import Bus
+from beholden.bus.messages import BusError, JsonMessage, Message, parse_format, stream_of
+from beholden.model.camera import StreamRole
+from beholden.model.media import Track
+
+log = structlog.get_logger()
+
+StreamId = tuple[int, StreamRole]
+Connect = Callable[[Path], Bus]
+_AGAIN_SECONDS = 1.0
+_LISTEN_SECONDS = 0.25
+
+
+class Receiver:
+    """Keeps the feeds of one shard's streams filled. ``want`` may be called from any thread."""
+
+    def __init__(self, path: Path, connect: Connect, woken: threading.Event) -> None:
+        self._path = path
+        self._connect = connect
+        self._woken = woken  # set whenever a feed has something new
+        self._wanted: Mapping[StreamId, Feed] = {}
+        self._stopping = threading.Event()
+        self._reachable = True
+        self._thread = threading.Thread(target=self._run, name=f"receive {path.stem}", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still works."""
+        return self._thread.is_alive()
+
+    def want(self, feeds: Mapping[StreamId, Feed]) -> None:
+        """From now on receive these streams, each into its feed."""
+        self._wanted = dict(feeds)
+
+    def close(self) -> None:
+        """Disconnect and end the thread."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._serve(self._connect(self._path))
+            except BusError as error:
+                if self._reachable:
+                    log.info("recorder not reachable", recorder=self._path.stem, cause=error.message)
+                self._reachable = False
+            for feed in self._wanted.values():
+                feed.put(Lost(stream_ended=True))
+            self._woken.set()
+            self._stopping.wait(_AGAIN_SECONDS)
+
+    def _serve(self, bus: Bus) -> None:
+        self._reachable = True
+        subscribed: set[StreamId] = set()
+        try:
+            while not self._stopping.is_set():
+                wanted = self._wanted
+                for camera, stream in wanted.keys() - subscribed:
+                    bus.subscribe(camera, stream)
+                for camera, stream in subscribed - wanted.keys():
+                    bus.unsubscribe(camera, stream)
+                subscribed = set(wanted)
+                message = bus.receive(_LISTEN_SECONDS)
+                if message is not None:
+                    self._deliver(message)
+        finally:
+            bus.close()
+
+    def _deliver(self, message: Message) -> None:
+        if not isinstance(message, JsonMessage):
+            feed = self._wanted.get((message.camera, message.stream))
+            if feed is not None and message.unit.track is Track.VIDEO:
+                feed.put(message.unit)
+                self._woken.set()
+            return
+        if message.kind not in ("format", "dropped"):
+            return
+        feed = self._wanted.get(stream_of(message.body))
+        if feed is None:
+            return
+        if message.kind == "format":
+            feed.put(parse_format(message.body).video)
+        else:
+            feed.put(Lost(stream_ended=False))

@@ -1,0 +1,57 @@
+"""The second half of seeing, for one camera: from detections to events (track, events)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from beholden.analyse.events import SPARSE_MS, EventChange, EventMaker
+from beholden.analyse.quarantine import Quarantine
+from beholden.analyse.track import Tracker
+from beholden.analyse.watch import Look
+from beholden.model.event import Detection
+from beholden.model.time import Clock
+
+_CONFIRM_MS = 1000  # how often what stands still is looked at, to see whether it is still there
+_MOST_FAILURES = 3
+
+
+class Teller:
+    """What is in view of one camera. All calls come from one thread."""
+
+    def __init__(self, camera: int, clock: Clock) -> None:
+        self._tracker = Tracker()
+        self._events = EventMaker(camera)
+        self._looked_ms = 0
+        self.quarantine = Quarantine(clock, _MOST_FAILURES)
+        self.detector_ms = 0.0
+
+    @property
+    def open_events(self) -> int:
+        """How many events last now."""
+        return self._events.open
+
+    def wants(self, look: Look) -> bool:
+        """Whether the detector should see this picture: something moved, nobody can say what moves, or
+        something known needs to be confirmed."""
+        if self.quarantine.active:
+            return False
+        if look.motion.regions or look.motion.settling:
+            return True
+        elapsed = look.picture.at_ms - self._looked_ms
+        return self._events.watching and not 0 <= elapsed < _CONFIRM_MS
+
+    def detected(self, look: Look, detections: Sequence[Detection]) -> list[EventChange]:
+        """What the detector found in a picture it was shown."""
+        self._looked_ms = look.picture.at_ms
+        sparse = look.interval_ms > SPARSE_MS
+        tracked = self._tracker.update(detections, look.picture.at_ms, sparse=sparse)
+        return self._events.update(tracked, look.picture, look.motion.regions, look.interval_ms)
+
+    def passed(self, look: Look) -> list[EventChange]:
+        """A picture the detector was not shown."""
+        return self._events.tick(look.picture.at_ms, look.interval_ms)
+
+    def end(self) -> list[EventChange]:
+        """The stream ended, jumped, or is not analysed any more."""
+        self._tracker.forget()
+        return self._events.close()
