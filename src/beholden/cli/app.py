@@ -14,6 +14,7 @@ from beholden.cli.camera import add as camera_add
 from beholden.cli.camera import change as camera_change
 from beholden.cli.camera import list_command as camera_list
 from beholden.cli.camera import remove as camera_remove
+from beholden.cli.camera import try_command as camera_test
 from beholden.cli.user import add as user_add
 from beholden.cli.user import grant as user_grant
 from beholden.cli.user import link as user_link
@@ -40,6 +41,7 @@ app.command("run")(run_command.run)
 app.add_typer(camera, name="camera")
 camera.command("add")(camera_add.add)
 camera.command("list")(camera_list.list_cameras)
+camera.command("test")(camera_test.try_camera)
 camera.command("change")(camera_change.change)
 camera.command("remove")(camera_remove.remove)
 app.add_typer(user, name="user")

@@ -74,7 +74,7 @@ def events(
 
 def parse_since(text: str, now_ms: int) -> int:
     """Epoch ms of an RFC 3339 instant, or of so long before now; BeholdenError ``bad_time``."""
-    ago = re.fullmatch(r"(\d{1,9})\s*([a-z]+)", text.strip())
+    ago = re.fullmatch(r"([0-9]{1,9})\s*([a-z]+)", text.strip())
     if ago and ago[2] in UNIT_MS:
         return max(now_ms - int(ago[1]) * UNIT_MS[ago[2]], 0)
     try:
