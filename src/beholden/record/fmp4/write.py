@@ -41,6 +41,7 @@ class FragmentWriter:
     def __init__(self) -> None:
         self._sequence = 0
         self._next_video = 0
+        self._usual = _USUAL_PICTURE  # how long a picture lasts when the next is not known
         self._delay = 0  # ticks from decoding to showing, for streams that reorder
         self._next_audio = 0
 
@@ -50,7 +51,7 @@ class FragmentWriter:
         """The fragment of at least one picture and any audio; ``next_pts`` is the picture that follows."""
         self._sequence += 1
         times, reordered = self._decode_times(video)
-        durations = _durations(times, None if reordered else next_pts)
+        durations = self._durations(times, None if reordered else next_pts)
         self._next_video = times[-1] + 1
         video_bytes = sum(unit.size for unit in video)
         tracks = [_video_run(video, times, durations, reordered)]
@@ -82,6 +83,17 @@ class FragmentWriter:
             times.append(low)
             low += 1  # decode times must rise, also over equal or late presentation times
         return times, True
+
+    def _durations(self, times: list[int], next_pts: int | None) -> list[int]:
+        durations = [b - a for a, b in pairwise(times)]
+        if durations:
+            self._usual = durations[-1]
+        if next_pts is not None and next_pts > times[-1]:
+            durations.append(next_pts - times[-1])
+            self._usual = min(durations[-1], TICKS_PER_SECOND)
+        else:
+            durations.append(self._usual)
+        return durations
 
     def _audio_run(self, audio: Sequence[AccessUnit]) -> _Run:
         start = max(audio[0].pts, self._next_audio)
@@ -142,15 +154,6 @@ def _video_run(video: Sequence[AccessUnit], times: list[int], durations: list[in
     header = full_box(b"tfhd", 0, _BASE_IS_MOOF, struct.pack(">I", VIDEO_TRACK))
     # Version 1: composition offsets are signed.
     return _Run(header, times[0], 1, flags, len(video), struct.pack(f">{len(fields)}I", *fields))
-
-
-def _durations(times: list[int], next_pts: int | None) -> list[int]:
-    durations = [b - a for a, b in pairwise(times)]
-    if next_pts is not None and next_pts > times[-1]:
-        durations.append(next_pts - times[-1])
-    else:
-        durations.append(durations[-1] if durations else _USUAL_PICTURE)
-    return durations
 
 
 def _moof(sequence: int, runs: list[_Run], before: tuple[int, ...]) -> bytes:
