@@ -109,7 +109,7 @@ def _turn(who: str, options: argparse.Namespace) -> Turn:
         try:
             time.sleep(WARM_UP)
             cpu, memory = _measure(recording, options.seconds)
-            sent = served.hold()
+            sent = served.hold() if who == "beholden" else 0
         finally:
             recording.stop()
         kept = _pictures_kept(folder) if who == "beholden" else 0
@@ -178,7 +178,7 @@ class _Ours:
                 new = cameras.NewCamera(f"camera {index + 1}", url, analyse="off")
                 cameras.add(conn, site.box, SystemClock().now_ms(), new)
         site.catalog.close()
-        launcher = ForkServerLauncher(folder, "json")
+        launcher = ForkServerLauncher(folder, "console")
         specs = [
             RoleSpec("recorder", s, "beholden.record.role:run_recorder", (folder, s))
             for s in self._shards(folder)
@@ -207,7 +207,7 @@ class _Ffmpeg:
     """One ffmpeg per camera, segments of a minute, as its users run it."""
 
     def __init__(self, folder: Path, urls: list[str]) -> None:
-        self._processes = []
+        self._processes: list[subprocess.Popen[bytes]] = []
         for index, url in enumerate(urls):
             command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-rtsp_transport", "tcp", "-i", url]
             command += ["-c", "copy", "-f", "segment", "-segment_time", "60", f"{folder}/{index}-%03d.mp4"]
@@ -219,7 +219,7 @@ class _Ffmpeg:
 
     def stop(self) -> None:
         for process in self._processes:
-            process.terminate()
+            process.kill()  # what ffmpeg has written is not looked at
         for process in self._processes:
             process.wait()
 
