@@ -233,3 +233,10 @@ def test_a_camera_added_is_counted_at_the_next_look(site: Any) -> None:
         cameras.add(conn, site.box, NOW, NewCamera("dock", "rtsp://192.0.2.3/"))
     site.clock.advance(2)
     assert len(admin.get("/api/v1/health").json()["cameras"]) == 3
+
+
+def test_what_a_recorder_raises_is_an_alarm_once(camera: CameraConfig) -> None:
+    """Two shards on the same full disk are one problem."""
+    alarm = {"code": "disk_full", "message": "The disk is full.", "next_step": "Free space."}
+    seen = replace(snapshot(camera), alarms=(alarm, dict(alarm)))
+    assert [problem.sentence for problem in problems.of_recorders(seen)] == ["The disk is full."]

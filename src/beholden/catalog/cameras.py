@@ -138,6 +138,9 @@ def remove(
         .where(camera.c.id == camera_id)
         .values(removed_ms=at_ms, enabled=False, rev=row.rev + 1, password_sealed=None, keep_days=keep)
     )
+    if delete_footage:
+        # Retention doubts mass deletions; days that a person set are its confirmation.
+        journal.append(conn, at_ms, "camera_changed", camera_id, {"keep_days": keep, **_by(by)})
     body = {"name": row.name, "footage": "delete" if delete_footage else "keep", **_by(by)}
     journal.append(conn, at_ms, "camera_removed", camera_id, body)
 

@@ -15,14 +15,14 @@ from beholden.live.hub import Hub, RecorderBus
 from beholden.play.conversions import Conversions
 from beholden.play.workshop import ProcessWorkshop
 from beholden.web.app import create_app
+from beholden.web.camera_trial import CameraTrial
 from beholden.web.context import Context
 from beholden.web.media import Media
-from beholden.web.trial import FakeTrial
 
 
 def compose(data_dir: Path, catalog: Catalog, box: SecretBox, *, public_url: str | None = None) -> FastAPI:
     """The app as it runs."""
-    app = create_app(data_dir, catalog=catalog, box=box, trial=FakeTrial(), public_url=public_url)
+    app = create_app(data_dir, catalog=catalog, box=box, trial=CameraTrial(), public_url=public_url)
     add_media(app, app.state.context)
     return app
 

@@ -84,6 +84,7 @@ class Health:
             return Report("degraded", [trouble], [], roles, None, snapshot)
         found = [
             *problems.of_roles(roles, snapshot, facts.cameras),
+            *problems.of_recorders(snapshot),
             *problems.of_disks(disks, facts.cameras),
             *problems.of_cameras(facts.cameras, snapshot, self._clock.now_ms()),
         ]

@@ -70,6 +70,13 @@ def of_roles(
             )
 
 
+def of_recorders(snapshot: Snapshot) -> Iterable[Problem]:
+    """What recorders themselves raise an alarm about (disks, retention), each once."""
+    told = {(row.get("message") or "", row.get("next_step") or "") for row in snapshot.alarms}
+    for message, next_step in sorted(told):
+        yield Problem("alarm", message, next_step)
+
+
 def of_cameras(cameras: Sequence[CameraConfig], snapshot: Snapshot, now_ms: int) -> Iterable[Problem]:
     """Cameras that should deliver and do not, and clocks that are off."""
     for camera in cameras:

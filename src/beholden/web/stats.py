@@ -27,7 +27,7 @@ class Snapshot:
     """The newest answers. Shapes are those of the bus's ``stats`` (docs/design/architecture.md).
 
     ``streams`` by (camera, "main" | "sub"), ``recorders`` (their ``process``) by shard, ``analysis`` by
-    camera. A role that does not answer is absent.
+    camera, ``alarms`` of all recorders. A role that does not answer is absent.
     """
 
     streams: Mapping[tuple[int, str], Row] = field(default_factory=dict)
@@ -35,6 +35,7 @@ class Snapshot:
     analysis: Mapping[int, Row] = field(default_factory=dict)
     analyser: Row | None = None
     detector: Row | None = None
+    alarms: tuple[Row, ...] = ()
 
 
 class StatsSource(Protocol):
@@ -81,8 +82,12 @@ class BusStats:
                 await self.poll()
                 await asyncio.sleep(POLL_SECONDS)
         finally:
-            for name in list(self._clients):
-                await self._drop(name)
+            await self.close()
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        for name in list(self._clients):
+            await self._drop(name)
 
     async def poll(self) -> None:
         """One round."""
@@ -117,14 +122,23 @@ def combine(answers: Mapping[str, Row | None]) -> Snapshot:
     """One snapshot of the answers, by socket name (``recorder-0``, ``analyser``)."""
     streams: dict[tuple[int, str], Row] = {}
     recorders: dict[int, Row] = {}
+    alarms: list[Row] = []
     for name, answer in answers.items():
         if answer is None or not name.startswith("recorder-"):
             continue
         recorders[int(name.partition("-")[2])] = answer.get("process") or {}
+        alarms += answer.get("alarms") or []
         for row in answer.get("streams") or []:
             streams[int(row["camera"]), str(row["stream"])] = row
     analyser = answers.get("analyser")
     if analyser is None:
-        return Snapshot(streams, recorders)
+        return Snapshot(streams, recorders, alarms=tuple(alarms))
     analysis = {int(row["camera"]): row for row in analyser.get("cameras") or []}
-    return Snapshot(streams, recorders, analysis, analyser.get("process") or {}, analyser.get("detector"))
+    return Snapshot(
+        streams,
+        recorders,
+        analysis,
+        analyser.get("process") or {},
+        analyser.get("detector"),
+        tuple(alarms),
+    )
