@@ -8,6 +8,9 @@ import os
 import socket
 import ssl
 import threading
+from collections import deque
+from collections.abc import Iterable
+from typing import Protocol
 
 from beholden.ingest.source import SourceError
 from beholden.model.camera import StreamState
@@ -18,6 +21,62 @@ CONNECT_SECONDS = 5.0
 _MOST_ADDRESSES = 4
 
 _Address = tuple[socket.AddressFamily, tuple[str | int, ...]]
+
+
+class Wire(Protocol):
+    """What the RTSP client needs of a connection; ``Connection`` is the real one, ``FakeWire`` the fake."""
+
+    open: bool
+    peer: str
+
+    def advance(self, now: float) -> None: ...
+    def receive(self, size: int) -> bytes | None: ...
+    def send(self, data: bytes) -> None: ...
+    def fileno(self) -> int | None: ...
+    def wants_write(self) -> bool: ...
+    def close(self) -> None: ...
+
+
+class WireFactory(Protocol):
+    """Begins a connection to ``host:port``."""
+
+    def __call__(self, host: str, port: int, now: float, tls: bool = False) -> Wire: ...
+
+
+class FakeWire:
+    """Says the given pieces, one a ``receive``, then nothing; keeps what is sent."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self.open = True
+        self.peer = "192.0.2.1"
+        self.sent = b""
+        self.left = deque(pieces)
+
+    def __call__(self, host: str, port: int, now: float, tls: bool = False) -> FakeWire:  # noqa: ARG002
+        return self
+
+    def advance(self, now: float) -> None:
+        """Nothing to do: it is open."""
+
+    def receive(self, size: int) -> bytes | None:
+        if not self.left:
+            return None
+        piece = self.left.popleft()
+        if len(piece) > size:
+            self.left.appendleft(piece[size:])
+        return piece[:size]
+
+    def send(self, data: bytes) -> None:
+        self.sent += data
+
+    def fileno(self) -> int | None:
+        return None
+
+    def wants_write(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.open = False
 
 
 class _Resolver(threading.Thread):

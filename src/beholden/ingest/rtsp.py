@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from beholden.ingest import refusal, sdp
 from beholden.ingest.auth import Credentials, choose_challenge
-from beholden.ingest.connection import Connection
+from beholden.ingest.connection import Connection, Wire, WireFactory
 from beholden.ingest.feed import Feed
 from beholden.ingest.message import Message, MessageError, may_begin, read, request
 from beholden.ingest.rtp.aac import AacDepacketiser
@@ -72,16 +72,18 @@ class RtspSource:
         *,
         after_pts: int = 0,
         reply_seconds: float = REPLY_SECONDS,
+        connect: WireFactory = Connection,
     ) -> None:
         self.status = SourceStatus(transport="tcp")
         self._sink = sink
         self._clock = clock
         self._after_pts = after_pts
         self._reply_seconds = reply_seconds
+        self._connect_to = connect
         self._address = address
         self._url = ""
         self._credentials = Credentials(address.username, address.password)
-        self._connection: Connection | None = None
+        self._connection: Wire | None = None
         self._now = 0.0
         self._rest = b""
         self._junk = 0
@@ -130,14 +132,16 @@ class RtspSource:
 
     # ------------------------------------------------------------------ reading
 
-    def _connect(self, now: float) -> Connection:
+    def _connect(self, now: float) -> Wire:
         self._url = self._url or refusal.checked_url(self._address.url)
         parts = urlsplit(self._url)
         tls = parts.scheme == "rtsps"
-        self._connection = Connection(parts.hostname or "", parts.port or (322 if tls else 554), now, tls)
+        self._connection = self._connect_to(
+            parts.hostname or "", parts.port or (322 if tls else 554), now, tls
+        )
         return self._connection
 
-    def _read(self, connection: Connection) -> None:
+    def _read(self, connection: Wire) -> None:
         for _ in range(_READS_PER_POLL):
             chunk = connection.receive(READ_BYTES)
             if chunk is None:
@@ -234,7 +238,7 @@ class RtspSource:
         assert self._connection is not None
         self._send_now(self._connection, self._pending)
 
-    def _send_now(self, connection: Connection, asked: _Request) -> None:
+    def _send_now(self, connection: Wire, asked: _Request) -> None:
         self._cseq += 1
         asked.cseq = self._cseq
         headers = {"CSeq": str(asked.cseq), "User-Agent": _AGENT, **asked.headers}
