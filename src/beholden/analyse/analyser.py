@@ -268,7 +268,7 @@ class Analyser:
 
 def _state(seen: Seen) -> tuple[str, str]:
     for what, quarantine in (("Decoding", seen.watch.quarantine), ("Detection", seen.teller.quarantine)):
-        if quarantine.active:
+        if quarantine.reason:
             return "quarantined", f"{what} failed repeatedly and is tried again soon: {quarantine.reason}."
     if seen.feed.overloaded:
         return "overloaded", "The CPU is too busy: only keyframes are analysed for now."

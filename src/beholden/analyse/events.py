@@ -28,7 +28,7 @@ _STANDING_MS = 5000
 _STANDING_HITS = 8
 _SAME = 0.3  # overlap at which a new track goes on with an object just lost
 SPARSE_MS = 900  # pictures further apart than this are keyframes only
-_SPARSE_REACH = 2.0  # sizes an object may have gone from one keyframe to the next
+_SPARSE_REACH = 3.0  # sizes an object may have gone from one keyframe to the next
 _RESTING_UNSEEN_MS = 30_000  # of looking, not of time: nobody looks while nothing moves
 _MOST = 100
 
