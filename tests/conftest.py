@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Self
 
+import psutil
 import pytest
 
 from beholden.demo.camera import VirtualCamera
 from beholden.demo.rtsp_server import RunningCameras, start_virtual_cameras
 from beholden.demo.synthetic import synthetic_clip
+from beholden.run import health
 
 ClipFactory = Callable[..., Path]
 CameraFactory = Callable[..., RunningCameras]
@@ -65,3 +76,121 @@ def virtual_cameras(clip_factory: ClipFactory) -> Iterator[RunningCameras]:
     ]
     with start_virtual_cameras(cameras) as running:
         yield running
+
+
+class RunningSystem:
+    """`beholden run` in processes of its own, as a person would start it."""
+
+    def __init__(self, data: Path, *words: str) -> None:
+        self.data = data
+        self.port = free_port()
+        self.lines: list[str] = []
+        self._errors = data.parent / f"{data.name}.stderr"
+        command = [sys.executable, "-m", "beholden", "run", "--data", str(data), "--port", str(self.port)]
+        with self._errors.open("ab") as errors:
+            self.process = subprocess.Popen(
+                [*command, *words], stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
+            )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def url(self) -> str:
+        """Where it serves."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def errors(self) -> str:
+        """Its standard error so far."""
+        return self._errors.read_text(errors="replace")
+
+    def wait_until_ready(self, seconds: float = 60.0) -> Self:
+        """Wait for the line with the address."""
+        deadline = time.monotonic() + seconds
+        while not any("is running at" in line for line in self.lines):
+            assert self.process.poll() is None, f"it ended: {self.errors[-2000:]}"
+            assert time.monotonic() < deadline, f"it did not come up: {self.errors[-2000:]}"
+            time.sleep(0.05)
+        return self
+
+    def sign_in_link(self, seconds: float = 10.0) -> str:
+        """The one-time link it printed."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for line in self.lines:
+                if "/sign-in#token=" in line:
+                    return line.split()[-1]
+            time.sleep(0.05)
+        raise AssertionError("no sign-in link was printed")
+
+    def status(self) -> dict[str, Any]:
+        """As `beholden status --json`."""
+        return health.status(self.data)
+
+    def camera(self, name: str) -> dict[str, Any]:
+        """One camera's row of the status."""
+        return next(row for row in self.status()["cameras"] if row["name"] == name)
+
+    def role(self, name: str) -> dict[str, Any]:
+        """One role's row of the status."""
+        return next(row for row in self.status()["roles"] if row["role"] == name)
+
+    def until(self, condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+        """Wait for a condition; the machine may be slow, so the limit is generous."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"never happened: {what}\n{self.errors[-3000:]}"
+            time.sleep(0.1)
+
+    def processes(self) -> list[int]:
+        """Ids of its living processes."""
+        found = []
+        for process in psutil.process_iter(["status"]):
+            with contextlib.suppress(psutil.Error, ProcessLookupError):
+                if os.getpgid(process.pid) == self.process.pid and process.info["status"] != "zombie":
+                    found.append(process.pid)
+        return found
+
+    def stop(self) -> int:
+        """Stop it as Ctrl-C does; its exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(60)
+
+    def end(self) -> None:
+        """Leave nothing behind, however it is."""
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        self._reader.join()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout:
+            for line in self.process.stdout:
+                self.lines.append(line.rstrip("\n"))
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return int(asked.getsockname()[1])
+
+
+SystemFactory = Callable[..., RunningSystem]
+
+
+@pytest.fixture(scope="session")
+def system_factory() -> Iterator[SystemFactory]:
+    """``system_factory(data)`` → `beholden run` on that directory in processes of its own, answering on
+    ``.port``; whatever is left of it is ended with the session."""
+    started: list[RunningSystem] = []
+
+    def start(data: Path, *words: str) -> RunningSystem:
+        started.append(RunningSystem(data, *words))
+        return started[-1].wait_until_ready()
+
+    yield start
+    for system in started:
+        system.end()
