@@ -16,6 +16,7 @@ from beholden.bus.server import BusServer
 from beholden.catalog import Catalog, CatalogError, cameras, volumes
 from beholden.catalog.secrets import SecretBox
 from beholden.catalog.volumes import VolumeRow
+from beholden.ingest.fallback import fallback_source
 from beholden.ingest.loop import IngestLoop
 from beholden.ingest.rtsp import RtspSource
 from beholden.model.camera import CameraConfig
@@ -97,7 +98,7 @@ class _Shard:
         )
         self._loop = IngestLoop(clock)
         ending.callback(self._loop.close)
-        means = Means(clock, self._disk, self._index.put, RtspSource, None)
+        means = Means(clock, self._disk, self._index.put, RtspSource, fallback_source)
         self._recorder = Recorder(shard, self._loop, means, self._index, self._alarms)
 
     def run(self, stop: threading.Event) -> None:

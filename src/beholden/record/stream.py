@@ -190,6 +190,7 @@ class StreamRecorder:
             "reconnects": session.reconnects,
             "codec": video.codec if video else None,
             "audio_codec": audio.codec if audio else None,
+            "live_codec": _live_codec(self._format) if self._format is not None else None,
             "width": video.width if video else None,
             "height": video.height if video else None,
             "fps": status.fps,
@@ -240,3 +241,9 @@ class StreamRecorder:
 
     def _set_fast(self, fast: bool) -> None:
         self.session.fast = fast
+
+
+def _live_codec(stream_format: StreamFormat) -> str:
+    """The RFC 6381 list a browser is asked about: ``avc1.640028,mp4a.40.2``."""
+    tracks = (stream_format.video, stream_format.audio)
+    return ",".join(track.codec_string for track in tracks if track is not None)
