@@ -167,6 +167,7 @@ class Analyser:
         while not self._stopping.is_set():
             self._fed.wait(_IDLE_SECONDS)
             self._fed.clear()
+            self._beats["decode"] = self._clock.monotonic()  # also while there is no camera
             for seen in self._all():
                 self._beats["decode"] = self._clock.monotonic()
                 steps = 0
