@@ -1,4 +1,4 @@
-"""What the ingest tests share: a sink that remembers, coded pictures, a packetiser, a scripted RTSP server."""
+"""What the ingest tests share: a sink, coded pictures, a packetiser, a scripted RTSP server."""
 
 from __future__ import annotations
 
@@ -102,7 +102,9 @@ def coded() -> Callable[..., Coded]:
     """``coded(codec="h264", width=128, height=98, count=12, **encoder options)``, each encoded once."""
     kept: dict[object, Coded] = {}
 
-    def get(codec: str = "h264", width: int = 128, height: int = 98, count: int = 12, **options: str) -> Coded:
+    def get(
+        codec: str = "h264", width: int = 128, height: int = 98, count: int = 12, **options: str
+    ) -> Coded:
         choice = {"h264": {"g": "6"}, "h265": {"x265-params": "keyint=6:min-keyint=6:log-level=none"}}[codec]
         key = (codec, width, height, count, tuple(options.items()))
         if key not in kept:
@@ -127,7 +129,12 @@ class Packetiser:
 
     def frame(self, payload: bytes, stamp: int, marker: bool) -> bytes:
         head = struct.pack(
-            ">BBHII", 0x80, self.payload_type | (0x80 if marker else 0), self.sequence, stamp & 0xFFFFFFFF, self.ssrc
+            ">BBHII",
+            0x80,
+            self.payload_type | (0x80 if marker else 0),
+            self.sequence,
+            stamp & 0xFFFFFFFF,
+            self.ssrc,
         )
         self.sequence = (self.sequence + 1) & 0xFFFF
         return struct.pack(">BBH", 0x24, self.channel, len(head) + len(payload)) + head + payload
@@ -182,7 +189,9 @@ def sdp_of(coded: Coded, audio: str = "", sprop: bool = True) -> str:
     if coded.codec == "h264":
         known = "sprop-parameter-sets=" + ",".join(texts)
     else:
-        known = ";".join(f"sprop-{name}={text}" for name, text in zip(("vps", "sps", "pps"), texts, strict=True))
+        known = ";".join(
+            f"sprop-{name}={text}" for name, text in zip(("vps", "sps", "pps"), texts, strict=True)
+        )
     fmtp = f"a=fmtp:96 packetization-mode=1;{known}\r\n" if sprop else ""
     name = coded.codec.upper()
     return (
@@ -282,7 +291,9 @@ class ScriptedServer:
         words = first.split(" ")
         if words[0].startswith("RTSP/"):
             return True
-        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        headers = {
+            name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
+        }
         asked = Asked(words[0], words[1], headers, connection)
         self.asked.append(asked)
         answer = self.answers.get(asked.method, self._as_camera)(asked)

@@ -45,7 +45,7 @@ def test_every_answer_to_one_nonce_has_a_number_of_its_own() -> None:
     """nc counts up, and begins again with a new nonce."""
     credentials = Credentials("u", "p")
     credentials.accept(Challenge("digest", "r", "n", qop_auth=True))
-    counts = [str(credentials.header("PLAY", "rtsp://h/"))for _ in range(3)]
+    counts = [str(credentials.header("PLAY", "rtsp://h/")) for _ in range(3)]
     assert [f"nc=0000000{number}" in text for number, text in enumerate(counts, 1)] == [True] * 3
     credentials.accept(Challenge("digest", "r", "n2", qop_auth=True))
     assert "nc=00000001" in str(credentials.header("PLAY", "rtsp://h/"))
@@ -60,7 +60,12 @@ def test_the_strongest_known_challenge_is_answered() -> None:
         'Digest realm="cam", nonce="c", algorithm=SHA-512-256',
         "Negotiate",
     ]
-    assert [getattr(choose_challenge(offered[:count]), "nonce", None) for count in (1, 2, 3, 5)] == ["", "a", "b", "b"]
+    assert [getattr(choose_challenge(offered[:count]), "nonce", None) for count in (1, 2, 3, 5)] == [
+        "",
+        "a",
+        "b",
+        "b",
+    ]
     assert choose_challenge(["Negotiate", 'Digest realm="x", nonce="n", qop="auth-int"']) is None
 
 

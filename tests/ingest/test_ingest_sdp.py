@@ -18,7 +18,9 @@ AUDIO = (
 )
 
 
-def test_a_description_gives_codec_sets_and_control(coded: Callable[..., Any], describe: Callable[..., str]) -> None:
+def test_a_description_gives_codec_sets_and_control(
+    coded: Callable[..., Any], describe: Callable[..., str]
+) -> None:
     """What a client needs of a usual camera."""
     for codec in ("h264", "h265"):
         made = coded(codec)
@@ -33,7 +35,10 @@ def test_a_description_gives_codec_sets_and_control(coded: Callable[..., Any], d
 def test_static_payload_types_need_no_rtpmap() -> None:
     """G.711 is named by number alone."""
     media = sdp.parse("m=audio 0 RTP/AVP 8\nm=audio 0 RTP/AVP 0\nm=video 0 RTP/AVP 26\n").media
-    assert [sdp.audio_format(one) for one in media[:2]] == [AudioFormat("pcma", 8000, 1), AudioFormat("pcmu", 8000, 1)]
+    assert [sdp.audio_format(one) for one in media[:2]] == [
+        AudioFormat("pcma", 8000, 1),
+        AudioFormat("pcmu", 8000, 1),
+    ]
     assert (media[2].encoding, sdp.video_codec(media[2])) == ("JPEG", None)
 
 
@@ -64,10 +69,17 @@ def test_unknown_sound_is_no_format() -> None:
 LINES = st.lists(
     st.one_of(
         st.text(max_size=40),
-        st.builds("a=rtpmap:{} {}/{}".format, st.integers(-1, 999), st.text(max_size=9), st.text("0123456789/", max_size=9)),
+        st.builds(
+            "a=rtpmap:{} {}/{}".format,
+            st.integers(-1, 999),
+            st.text(max_size=9),
+            st.text("0123456789/", max_size=9),
+        ),
         st.builds("a=fmtp:{} {}".format, st.integers(90, 100), st.text(max_size=60)),
         st.builds("m={} 0 RTP/AVP {}".format, st.sampled_from(["audio", "video", "x"]), st.integers(-1, 200)),
-        st.sampled_from(["a=rtpmap:97 MPEG4-GENERIC/48000/2", "a=rtpmap:96 H264/90000", "m=video 0 RTP/AVP 96"]),
+        st.sampled_from(
+            ["a=rtpmap:97 MPEG4-GENERIC/48000/2", "a=rtpmap:96 H264/90000", "m=video 0 RTP/AVP 96"]
+        ),
     ),
     max_size=30,
 )

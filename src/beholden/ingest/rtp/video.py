@@ -152,5 +152,6 @@ class VideoDepacketiser:
             self.dropped += self._emitted_stamp >= 0  # joining in the middle of a picture is no loss
         elif self._has_slice:
             self._emitted_stamp = self._stamp
+            self._after_hole = False
             self._on_picture(self._stamp, self._key, parts, sum(map(len, parts)))
         self._key = self._has_slice = self._damaged = False

@@ -1,0 +1,205 @@
+"""The map from RTP time to the wall."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from beholden.ingest.clock import AUDIO_SLACK_MS, LOST_TOUCH_TICKS, MOST_PPM, AudioClock, VideoClock
+
+START = 1_767_225_600_000 * 90
+STEP = 3600
+GOP = 25
+
+
+def _play(
+    clock: VideoClock, stamps: Iterable[int], arrivals: Iterable[int], gop: int = GOP
+) -> list[tuple[int, bool]]:
+    """Places pictures, a keyframe every ``gop``; (pts, jumped)."""
+    out = []
+    for number, (stamp, arrival) in enumerate(zip(stamps, arrivals, strict=True)):
+        pts = clock.place(stamp & 0xFFFFFFFF, number % gop == 0, arrival)
+        out.append((pts, clock.jumped))
+        clock.jumped = False
+    return out
+
+
+def _even(count: int, start: int = 0, step: int = STEP) -> list[int]:
+    return [start + step * number for number in range(count)]
+
+
+def test_the_first_picture_is_where_it_arrived_and_others_keep_their_distance() -> None:
+    """Media time is kept to the tick, across the wrap of 32 bits."""
+    placed = _play(VideoClock(), _even(200, 0xFFFFF000), _even(200, START))
+    assert placed == [(START + STEP * number, False) for number in range(200)]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(-100, 100), st.randoms(use_true_random=False))
+def test_drift_is_followed_within_the_bound_and_in_order(ppm: int, chance: random.Random) -> None:
+    """A camera off by 100 ppm whose pictures come up to 100 ms late: no jump, times rise, the rate is bent by
+    less than the bound, and in the end the map is close to the earliest arrivals."""
+    true = [START + number * STEP for number in range(3000)]
+    delays = [chance.randint(0, 9000) for _ in true]
+    stamps = [number * STEP * (1_000_000 + ppm) // 1_000_000 for number in range(3000)]
+    placed = _play(VideoClock(), stamps, [at + delay for at, delay in zip(true, delays, strict=True)])
+    times = [pts for pts, _ in placed]
+    assert not any(jumped for _, jumped in placed)
+    assert all(later > earlier for earlier, later in itertools.pairwise(times))
+    bends = [
+        abs((times[at + 250] - times[at]) - (stamps[at + 250] - stamps[at])) for at in range(0, 2750, 25)
+    ]
+    assert max(bends) <= 2 * 250 * STEP * MOST_PPM // 1_000_000 + 2
+    assert abs(times[-1] - true[-1]) <= 9000 + 2 * 250 * STEP * 100 // 1_000_000 + 90
+
+
+def test_a_jump_begins_a_new_map_at_the_next_keyframe_and_loses_no_picture() -> None:
+    """A camera sets its clock by an hour inside a GOP: pictures go on evenly, the jump is told at the keyframe."""
+    for jump in (3600 * 90_000, -3600 * 90_000):
+        stamps = _even(30, 10**9) + _even(70, 10**9 + jump + 30 * STEP)
+        placed = _play(VideoClock(), stamps, _even(100, START))
+        assert [pts for pts, _ in placed] == _even(100, START)
+        assert [number for number, (_, jumped) in enumerate(placed) if jumped] == [50]
+
+
+def test_a_pause_of_the_camera_leaves_a_pause() -> None:
+    """Five seconds without pictures, on both clocks, stay five seconds."""
+    pause = 5 * 90_000
+    stamps = _even(25) + _even(50, 25 * STEP + pause)
+    placed = _play(VideoClock(), stamps, [START + stamp for stamp in stamps])
+    assert [pts for pts, _ in placed] == [START + stamp for stamp in stamps]
+
+
+def test_a_slow_camera_does_not_jump_with_every_picture() -> None:
+    """One picture in two seconds is slow, not broken: at most its first step is in doubt."""
+    stamps = _even(20, 0, 180_000)
+    placed = _play(VideoClock(), stamps, [START + stamp for stamp in stamps], gop=5)
+    assert [pts for pts, _ in placed] == [START + stamp for stamp in stamps]
+    assert sum(jumped for _, jumped in placed) <= 1
+
+
+def test_b_frames_keep_their_order_of_showing() -> None:
+    """Times go back and forth within a GOP without a jump."""
+    order = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8]
+    clock = VideoClock()
+    placed = [clock.place(one * STEP, one == 0, START + at * STEP) for at, one in enumerate(order)]
+    assert placed == [START + one * STEP for one in order]
+    assert not clock.jumped
+
+
+def test_a_camera_that_counts_pictures_instead_of_time_is_caught_up_with() -> None:
+    """At half the true rate the map is made anew, forwards, once every picture of ten seconds was 2 s off."""
+    placed = _play(VideoClock(), _even(2000), _even(2000, START, 2 * STEP))
+    times = [pts for pts, _ in placed]
+    assert any(jumped for _, jumped in placed)
+    assert all(later > earlier for earlier, later in itertools.pairwise(times))
+    late = [START + 2 * STEP * number - pts for number, pts in enumerate(times)]
+    assert max(late) < LOST_TOUCH_TICKS + 20 * 90_000
+
+
+def test_the_wall_clock_set_back_is_followed_with_a_jump() -> None:
+    """An hour back on this machine: told as a jump, and later pictures carry the new times."""
+    back = 3600 * 90_000
+    arrivals = _even(500, START) + _even(500, START + 500 * STEP - back)
+    placed = _play(VideoClock(), _even(1000), arrivals)
+    jumps = [number for number, (_, jumped) in enumerate(placed) if jumped]
+    assert len(jumps) == 1
+    assert 500 <= jumps[0] <= 800
+    assert placed[-1][0] == arrivals[-1]
+
+
+def test_a_new_pull_begins_after_the_last_one() -> None:
+    """By a tick where they would overlap a little; at its arrival where the clock was set back far."""
+    assert VideoClock(START + 9000).place(7, True, START) == START + 9001
+    assert VideoClock(START - 9000).place(7, True, START) == START
+    assert VideoClock(START + 3600 * 90_000).place(7, True, START) == START
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2**32 - 1), st.booleans(), st.integers(-(10**7), 10**7)),
+        min_size=1,
+        max_size=60,
+    )
+)
+def test_any_times_give_times_near_the_arrival_and_in_order(pictures: list[tuple[int, bool, int]]) -> None:
+    """Random stamps: without a jump told, no keyframe is put before what is there."""
+    clock, arrival, newest = VideoClock(), START, 0
+    for stamp, key, wait in pictures:
+        arrival += wait
+        pts = clock.place(stamp, key, arrival)
+        jumped, clock.jumped = clock.jumped, False
+        assert not jumped or key
+        if key and not jumped:
+            assert pts > newest
+        newest = clock.newest
+
+
+RATE = 48_000
+
+
+def _video() -> VideoClock:
+    clock = VideoClock()
+    clock.place(0, True, START)
+    return clock
+
+
+def test_audio_frames_follow_each_other_exactly() -> None:
+    """Jitter of stamps and arrivals leaves no crack between frames."""
+    clock, video, next_pts = AudioClock(RATE), _video(), None
+    for number in range(500):
+        jitter = (number * 37 % 21) - 10
+        pts = clock.place(
+            number * 1024 + jitter, 1024, START // 90 + number * 1024 // 48 + number % 90, video, False
+        )
+        assert pts is not None
+        assert next_pts in (None, pts)
+        next_pts = pts + 1024
+
+
+def test_lost_audio_leaves_its_gap() -> None:
+    """After a hole the frame is where it belongs, not at the end of the last."""
+    clock, video = AudioClock(RATE), _video()
+    first = clock.place(0, 1024, START // 90, video, False)
+    second = clock.place(2048, 1024, START // 90, video, True)
+    assert first is not None
+    assert second == first + 2048
+
+
+def test_sender_reports_put_sound_beside_the_picture() -> None:
+    """300 ms of delay on the way of the sound do not shift it."""
+    clock, video = AudioClock(RATE), _video()
+    clock.place(5_000, 1024, START // 90 + 300, video, False)
+    clock.link(0, 5_000)
+    placed = [
+        clock.place(5_000 + 1024 * number, 1024, START // 90 + 300 + 21 * number, video, False)
+        for number in range(1, 40)
+    ]
+    true = START * RATE // 90_000
+    kept = [(number, pts) for number, pts in enumerate(placed, 1) if pts is not None]
+    assert len(kept) > 20
+    assert all(abs(pts - true - 1024 * number) <= RATE * AUDIO_SLACK_MS // 1000 for number, pts in kept)
+
+
+def test_senseless_sender_reports_are_not_believed() -> None:
+    """A report that puts sound a minute away is ignored."""
+    clock, video = AudioClock(RATE), _video()
+    first = clock.place(0, 1024, START // 90, video, False)
+    clock.link(60 * 90_000, 0)
+    assert first is not None
+    assert clock.place(1024, 1024, START // 90 + 21, video, False) == first + 1024
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 5000), st.booleans()), max_size=60))
+def test_audio_never_overlaps_unless_it_begins_anew(frames: list[tuple[int, int, bool]]) -> None:
+    """Random stamps: a frame lies after the one before, or more than two seconds away, or is dropped."""
+    clock, video, end = AudioClock(RATE), _video(), None
+    for stamp, samples, hole in frames:
+        pts = clock.place(stamp, samples, START // 90, video, hole)
+        if pts is not None:
+            assert end is None or pts >= end or end - pts > 2 * RATE
+            end = pts + samples
