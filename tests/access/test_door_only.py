@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import beholden
 
 SOURCE = Path(beholden.__file__).parent
@@ -70,3 +72,41 @@ def test_web_code_reads_files_only_with_a_pass() -> None:
         serving += 1
         assert called & {"_open", "_enter_file", "open"}, f"{node.name} serves bytes without the door"
     assert serving >= 5
+
+
+# Where footage becomes bytes for a person. A new one belongs on this list, and takes a pass.
+SERVING = (
+    ("play/conversions.py", "init"),
+    ("play/conversions.py", "piece"),
+    ("play/still.py", "still_at"),
+    ("play/mp4.py", "read"),
+    ("live/session.py", "run|serve"),
+    ("web/camera_trial.py", "run"),
+)
+# What turns files into bytes.
+READERS = {"read_bytes", "pread", "sendfile", "decode_key", "read_fragments"}
+
+
+@pytest.mark.parametrize(("file", "name"), SERVING)
+def test_functions_that_serve_footage_take_a_pass_and_look_at_it(file: str, name: str) -> None:
+    """A parameter ``leave``, and ``leave.require(…)`` for this camera, before anything else is done."""
+    tree = ast.parse((SOURCE / file).read_text(encoding="utf-8"))
+    found = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in name.split("|")
+    ]
+    assert found, f"{file} has no {name}: correct the list"
+    for node in found:
+        arguments = {argument.arg for argument in [*node.args.args, *node.args.kwonlyargs]}
+        assert "leave" in arguments, f"{file}: {name} takes no pass"
+        assert ("leave", "require") in set(calls(node)), f"{file}: {name} does not look at its pass"
+
+
+def test_nothing_else_in_the_web_room_reads_footage() -> None:
+    """Only the range responder and the trial touch bytes; both stand behind the door."""
+    for path in sorted((SOURCE / "web").rglob("*.py")):
+        if path.name in ("ranges.py", "camera_trial.py", "spa.py"):
+            continue
+        used = {name for _, name in calls(ast.parse(path.read_text(encoding="utf-8")))} & READERS
+        assert used == set(), path

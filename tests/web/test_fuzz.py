@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.routing import Route
 
 from beholden.web.spa import Pages
 
@@ -42,6 +44,12 @@ SETTINGS = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+def http_paths(app: Any) -> list[str]:
+    """The path template of every HTTP route."""
+    plain = {route.path for route in app.routes if isinstance(route, Route)}
+    return sorted(plain | set(app.openapi()["paths"]))
 
 
 def check(answer: Any) -> None:
@@ -116,3 +124,19 @@ def test_any_path(path: str) -> None:
 
     pages = Pages(Path(__file__).parent / "no-such-folder")
     assert pages._page(f"/{path}") in (None, pages._index)
+
+
+@pytest.mark.parametrize("number", ["0", "9" * 15, "9" * 19, "9" * 40])
+def test_numbers_of_any_length_in_any_path(site: Any, number: str) -> None:
+    """No number in an address is too long for a plain answer."""
+    admin = site.client("admin")
+    query = (
+        "from=2026-01-01T00:00:00Z&to=2026-01-01T00:01:00Z&at=2026-01-01T00:00:00Z&as=copy-copy&fragments=1"
+    )
+    for template in http_paths(site.app):
+        if "{" not in template:
+            continue
+        path = re.sub(r"\{name[^}]*\}", f"{number}-0", template).replace("{stream}", "main")
+        path = re.sub(r"\{[^}]*\}", number, path)
+        for method in ("GET", "DELETE"):
+            check(admin.request(method, f"{path}?{query}"))

@@ -13,9 +13,11 @@ import contextlib
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from beholden.access.viewer import Viewer
+from beholden.model.errors import BeholdenError
 from beholden.web.address import client_ip
 from beholden.web.context import VIEWER, Context, NotSignedInError
 from beholden.web.cookie import read_token
+from beholden.web.number import names_nothing
 from beholden.web.refuse import refusal
 from beholden.web.same_origin import is_reserved
 
@@ -50,10 +52,13 @@ class Gate:
         is_open = (scope["method"], scope["path"]) in OPEN
         # A broken catalog must not silence /healthz, so it is not asked there.
         scope[VIEWER] = None if scope["path"] == "/healthz" else await self._viewer(scope)
-        if is_open or scope[VIEWER] is not None:
-            await self._app(scope, receive, send)
-        else:
+        if not is_open and scope[VIEWER] is None:
             await refusal(NotSignedInError())(scope, receive, send)
+        elif names_nothing(scope["path"]):
+            nothing = BeholdenError("not_found", "There is nothing at this address.")
+            await refusal(nothing)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         viewer = await self._viewer(scope)
