@@ -69,7 +69,7 @@ def sign_in(ctx: Ctx, request: Request, response: Response, given: Credentials) 
 def sign_out(ctx: Ctx, who: Who, request: Request) -> Response:
     """End this session."""
     ctx.sessions.end(who, who.session_id)
-    response = Response(status_code=204, headers={"Clear-Site-Data": '"cache", "storage"'})
+    response = Response(status_code=204, headers={"Clear-Site-Data": '"cache"'})
     clear_token(response, ctx.address.is_secure(request.scope))
     return response
 
