@@ -27,7 +27,8 @@ export function parseGoTo(text: string, zone: SiteZone, here: number, now: numbe
 }
 
 function wallTime(said: string, zone: SiteZone, here: number, now: number): number | null {
-  const { day, rest } = takeDay(said, zone, now)
+  const { day, rest, wrong } = takeDay(said, zone, now)
+  if (wrong) return null
   const clock = rest === '' && day ? { hour: 0, minute: 0, second: 0 } : takeClock(rest)
   if (!clock) return null
   const on = day ?? zone.fields(here)
@@ -36,19 +37,22 @@ function wallTime(said: string, zone: SiteZone, here: number, now: number): numb
   return zone.instant(on.year, on.month, on.day - 1, clock.hour, clock.minute, clock.second)
 }
 
-function takeDay(said: string, zone: SiteZone, now: number): { day: Day | null; rest: string } {
+/** The day a text begins with, if any; `wrong` when it names one that does not exist. */
+function takeDay(said: string, zone: SiteZone, now: number): { day: Day | null; rest: string; wrong: boolean } {
   const word = /^(today|yesterday)(?: |$)(.*)$/.exec(said)
   if (word) {
     const day = zone.fields(zone.startOfDay(now, word[1] === 'today' ? 0 : -1))
-    return { day, rest: word[2]! }
+    return { day, rest: word[2]!, wrong: false }
   }
   const iso = /^(\d{4})-(\d{1,2})-(\d{1,2})(?:[ t]|$)(.*)$/.exec(said)
-  if (iso) return { day: valid(Number(iso[1]), Number(iso[2]), Number(iso[3])), rest: iso[4]! }
-  const named = /^(\d{1,2}) ([a-z]{3})[a-z]*(?: (\d{4}))?(?:,? |$)(.*)$/.exec(said)
-  const month = named ? MONTHS.indexOf(named[2]!) + 1 : 0
-  if (named && month) return { day: namedDay(Number(named[1]), month, named[3], zone, now), rest: named[4]! }
-  return { day: null, rest: said }
+  if (iso) return named(valid(Number(iso[1]), Number(iso[2]), Number(iso[3])), iso[4]!)
+  const worded = /^(\d{1,2}) ([a-z]{3})[a-z]*(?: (\d{4}))?(?:,? |$)(.*)$/.exec(said)
+  const month = worded ? MONTHS.indexOf(worded[2]!) + 1 : 0
+  if (worded && month) return named(namedDay(Number(worded[1]), month, worded[3], zone, now), worded[4]!)
+  return { day: null, rest: said, wrong: false }
 }
+
+const named = (day: Day | null, rest: string) => ({ day, rest, wrong: day === null })
 
 function namedDay(day: number, month: number, year: string | undefined, zone: SiteZone, now: number): Day | null {
   const thisYear = zone.fields(now).year

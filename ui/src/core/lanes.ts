@@ -30,8 +30,10 @@ export class LaneCache {
     if (!cameras.length) return
     const now = this.now()
     const key = cameras.join()
-    const visibleTo = Math.min(view.to, now)
-    const covered = key === this.key && this.covers && this.covers.from <= view.from && visibleTo <= Math.max(this.covers.to, this.fetched)
+    const { covers } = this
+    // What reached the present when it was asked for grows by itself; how soon to ask again is a matter of freshness.
+    const reaches = covers !== null && (view.to <= covers.to || covers.to === this.fetched)
+    const covered = key === this.key && reaches && covers.from <= view.from
     const stale = view.to >= this.fetched && now - this.fetched > FRESH_MS
     if (covered && !stale) return
     clearTimeout(this.timer)

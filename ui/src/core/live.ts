@@ -394,7 +394,6 @@ export class LivePlayer {
     const { status } = this
     if (!this.socket || this.serverSays || status.state === 'unsupported' || status.state === 'paused') return
     if (status.age !== null && status.age < STALL_MS + 1000 * this.options.hold && Date.now() - this.lastFragment < STALL_MS) {
-      this.broken = 0
       Object.assign(status, { state: 'live', reason: '', nextStep: '', since: null })
     } else if (status.age !== null) {
       Object.assign(status, { state: 'stalled', since: this.shownArrival })
@@ -407,6 +406,7 @@ export class LivePlayer {
       const arrival = this.arrivals.at(media)
       if (arrival === null) return
       this.shownArrival = arrival
+      this.broken = 0
       if (this.ages.push(this.options.now() - arrival) > 30) this.ages.shift()
     }
     if (!('requestVideoFrameCallback' in video)) {
