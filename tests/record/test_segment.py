@@ -259,6 +259,16 @@ def test_replay_gives_the_newest_gop(rig: Rig, count: int) -> None:
     assert [u.pts for u in rig.writer.replay()] == [tick(n) for n in range(newest, count)]
 
 
+def test_written_fragments_leave_memory(rig: Rig) -> None:
+    """However long the GOP, only what is not on the disk yet is held."""
+    rig.feed(65, gop=1000)
+    rig.settle()
+    held = rig.writer._gop
+    assert len(held) == 6
+    assert all(queued.units is None and not queued.fragment.parts for queued in held)
+    assert rig.writer.open_bytes == 5 * 500
+
+
 def test_a_pause_is_flushed(rig: Rig) -> None:
     """What a camera sent before it paused does not wait in memory."""
     rig.feed(5)

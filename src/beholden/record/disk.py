@@ -161,6 +161,7 @@ class DiskWriter:
         if file.failed is not None:
             file.lost_tick = queued.fragment.start + queued.fragment.entry.ticks
         queued.units = None
+        queued.fragment.parts.clear()  # whoever keeps it for its offset must not keep its bytes
 
     def _create(self, file: SegmentFile) -> None:
         self.store.check()

@@ -138,7 +138,7 @@ class Recorder:
         stream = StreamRecorder(camera, role, address, self._means)
         self._streams[camera.id, role] = stream
         self._loop.add(stream.session)
-        for connection, wishes in self._wishes.items():
+        for connection, wishes in list(self._wishes.items()):
             # Who listened before the camera's address changed goes on listening.
             if (camera.id, role) in wishes:
                 stream.relay.subscribe(connection, wishes[camera.id, role])
