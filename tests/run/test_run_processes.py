@@ -36,7 +36,9 @@ for word in sys.argv[2:]:
 stop = threading.Event()
 for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, lambda *_: stop.set())
-Supervisor(data / "run", ForkServerLauncher(data, "json"), SystemClock(), lambda: specs).run(stop)
+launcher = ForkServerLauncher(data, "json")
+Supervisor(data / "run", launcher, SystemClock(), lambda: specs).run(stop)
+launcher.close()
 """
 
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -149,7 +151,7 @@ def test_an_orderly_stop_lets_roles_finish(
     process.send_signal(number)
     assert process.wait(60) == 0
     assert {line.split()[0] for line in _lines(tmp_path) if "stopped" in line} == {"web", "recorder"}
-    until(lambda: not _group(process.pid), "no process is left")
+    assert _group(process.pid) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

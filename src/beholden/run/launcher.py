@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 from collections.abc import Iterable
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -61,6 +62,10 @@ class Launcher(Protocol):
         """Sleep that long, or until a child ends."""
         ...
 
+    def close(self) -> None:
+        """End what served to start children; after they are gone."""
+        ...
+
 
 class ForkServerLauncher:
     """Processes forked off a small server that has the recorder's modules loaded already.
@@ -94,6 +99,14 @@ class ForkServerLauncher:
 
     def wait(self, children: Iterable[Child], seconds: float) -> None:
         wait([child.sentinel for child in children if isinstance(child, ProcessChild)], timeout=seconds)
+
+    def close(self) -> None:
+        # Both would end by themselves just after this process; whoever waits for it should find
+        # nothing left. Python has no public name for it.
+        for server in (forkserver._forkserver, resource_tracker._resource_tracker):
+            stop = getattr(server, "_stop", None)
+            if stop is not None:
+                stop()
 
 
 class ProcessChild:
@@ -156,6 +169,9 @@ class FakeLauncher:
 
     def wait(self, children: Iterable[Child], seconds: float) -> None:  # noqa: ARG002
         self._clock.advance(seconds)
+
+    def close(self) -> None:
+        """Nothing to end."""
 
     def newest(self, name: str) -> FakeChild:
         """The last child started under a role's name."""

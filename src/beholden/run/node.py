@@ -68,7 +68,7 @@ def _supervise(
     supervisor = Supervisor(state_dir, launcher, clock, lambda: wanted_roles(settings, catalog))
     ready = _ready_call(settings, catalog, clock, say)
     log.info("starting", version=__version__, data=str(settings.data), pid=os.getpid())
-    with _stop_on_signals(supervisor) as stop:
+    with _stop_on_signals(supervisor) as stop, contextlib.closing(launcher):
         supervisor.run(stop, ready.tick)
     with contextlib.suppress(OSError):
         (state_dir / roles.FILE_NAME).unlink()
