@@ -95,7 +95,7 @@ def pixels(values: NDArray[np.uint8]) -> Picture:
 
 @pytest.fixture(scope="session")
 def moving_square(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two still seconds, then a bright square crosses the picture for three, then four still ones; 10 fps, GOPs of 1 s."""
+    """Two still seconds, then a bright square crosses the picture for three; 10 fps, GOPs of 1 s."""
 
     def pictures() -> Iterator[Picture]:
         for number in range(90):
