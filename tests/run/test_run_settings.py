@@ -12,7 +12,7 @@ from beholden.run import settings
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DATA", "HOST", "PORT", "FOOTAGE", "PUBLIC_URL", "LOGS"):
+    for name in ("DATA", "HOST", "PORT", "VOLUME", "PUBLIC_URL", "LOGS"):
         monkeypatch.delenv(f"BEHOLDEN_{name}", raising=False)
 
 
@@ -29,7 +29,7 @@ def test_a_new_installation_listens_on_this_machine_only(tmp_path: Path) -> None
 
 def test_the_file_changes_the_default(tmp_path: Path) -> None:
     """Ports and paths come from beholden.toml; paths in it are relative to the data directory."""
-    _write(tmp_path, 'port = 9000\nfootage = "disk"\n')
+    _write(tmp_path, 'port = 9000\nvolume = "disk"\n')
     found = settings.load(data=tmp_path)
     assert (found.port, found.footage_directory) == (9000, tmp_path / "disk")
 
@@ -62,6 +62,7 @@ def test_the_data_directory_may_come_from_the_environment(
     [
         ("prot = 9000\n", "no setting named 'prot'"),
         ("port = \n", "not valid TOML"),
+        ('tls_cert = "a.pem"\n', "given together"),
         ("port = 0\n", "'port' cannot be used"),
         ('port = "many"\n', "'port' cannot be used"),
         ('data = "/elsewhere"\n', "sets data"),
@@ -113,3 +114,11 @@ def test_the_address_shown_can_be_opened(
 ) -> None:
     """0.0.0.0 is no address to open; behind a proxy the proxy's name is."""
     assert settings.load(data=tmp_path, host=host, public_url=public_url).base_url == expected
+
+
+def test_the_variable_of_tests_for_real_clips_is_no_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A developer's folder of clips must not become a volume."""
+    monkeypatch.setenv("BEHOLDEN_FOOTAGE", "/clips")
+    assert settings.load(data=tmp_path).footage_directory == tmp_path / "footage"

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     data: Path
     host: str = "127.0.0.1"
     port: int = Field(default=8484, ge=1, le=65535)
-    footage: Path | None = None  # the first volume; None means DIR/footage
+    volume: Path | None = None  # the first storage directory; None means DIR/footage
     public_url: str | None = None  # how browsers reach it when it stands behind a proxy
     tls_cert: Path | None = None  # PEM, with its chain; only when no proxy in front speaks TLS
     tls_key: Path | None = None
@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     @property
     def footage_directory(self) -> Path:
         """The first volume."""
-        return (self.footage or self.data / "footage").absolute()
+        return (self.volume or self.data / "footage").absolute()
 
     @property
     def base_url(self) -> str:
@@ -124,7 +124,7 @@ def _read_file(data: Path) -> dict[str, Any]:
     unknown = sorted(set(values) - set(Settings.model_fields))
     if unknown:
         raise _bad(f"{path} has no setting named {unknown[0]!r}.", _known())
-    for name in ("footage", "tls_cert", "tls_key"):
+    for name in ("volume", "tls_cert", "tls_key"):
         if isinstance(values.get(name), str):
             values[name] = data / values[name]
     return values
