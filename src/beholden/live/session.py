@@ -1,212 +1,206 @@
-"""One viewer of one camera: which stream, how converted, and what is said while no pictures come."""
+"""One viewer of one camera: what is sent, when, and what is said when there is nothing to send."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import struct
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from beholden.live.fragments import Packager
-from beholden.live.hub import Hub, Listener
-from beholden.live.transcode import GopTranscoder
+from beholden.access.door import Pass
+from beholden.live.choice import Choice, Prefer, choose_stream, order, sound_for
+from beholden.live.feed import Item, Subscription
+from beholden.live.fragments import FragmentBuilder
+from beholden.live.hub import Hub
+from beholden.live.sound import SoundWatch
 from beholden.model.access import Action
-from beholden.model.camera import CameraConfig, StreamRole
-from beholden.model.media import AccessUnit, StreamFormat
+from beholden.model.camera import StreamRole
+from beholden.model.media import AccessUnit, StreamFormat, Track
 from beholden.model.time import Clock, to_rfc3339
-from beholden.play.ability import Ability, AudioWay, choose_audio
-from beholden.play.leave import Leave
-from beholden.play.workshop import Workshop
+from beholden.play.ability import Ability
 
-FORMAT_SECONDS = 2.0
-STALLED_SECONDS = 3.0
+PREFIX_BYTES = 8
 WALL_SECONDS = 0.1
-_STAMP = struct.Struct(">Q")
+STALL_SECONDS = 3.0
+_FORMAT_SECONDS = 1.5
+_TICK_SECONDS = 1.0
+
+StateOf = Callable[[StreamRole], Mapping[str, Any] | None]
+"""What the recorder says of a stream: ``state``, ``reason``, ``next_step``, ``since_ms``; None if unknown."""
 
 
 class Socket(Protocol):
-    """What a session needs of a WebSocket."""
+    """Where messages go. Both wait while the other side does not read."""
 
-    async def send_json(self, data: Any) -> None:
-        """Send an object as text."""
+    async def send_text(self, data: str) -> None:
+        """A text message."""
         ...
 
     async def send_bytes(self, data: bytes) -> None:
-        """Send a binary message."""
+        """A binary message."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """The stream that is shown. ``convert`` says that its video becomes H.264; ``reason`` is for a person."""
+class Wish:
+    """What a viewer asks for."""
 
-    stream: StreamRole
-    convert: bool
-    reason: str
-
-
-@dataclass(slots=True)
-class _Showing:
-    """What the viewer has been told to expect."""
-
-    packager: Packager
-    transcoder: GopTranscoder | None
+    camera: int
+    ability: Ability
+    prefer: Prefer
 
 
 class LiveSession:
-    """Serves one WebSocket until it is cancelled. ``single`` is the close view of one camera: each picture
-    is sent as it comes; otherwise they are gathered for a tenth of a second."""
+    """Serves one viewer until cancelled. A slow reader loses pictures; nobody else does."""
 
-    def __init__(
-        self,
-        hub: Hub,
-        workshop: Workshop,
-        clock: Clock,
-        camera: CameraConfig,
-        ability: Ability,
-        *,
-        single: bool,
-    ) -> None:
+    def __init__(self, hub: Hub, clock: Clock, socket: Socket, wish: Wish, state_of: StateOf) -> None:
         self._hub = hub
-        self._workshop = workshop
         self._clock = clock
-        self._camera = camera
-        self._ability = ability
-        self._single = single
+        self._socket = socket
+        self._wish = wish
+        self._state_of = state_of
+        self._told: str | None = None
+        self._sound = SoundWatch()
 
-    async def serve(self, socket: Socket, leave: Leave) -> None:
-        """Send the live view, all under ``leave``; ends only by cancellation or a lost socket."""
-        leave.require(self._camera.id, Action.LIVE)
-        choice, listener = await self._choose(socket)
-        try:
-            await self._show(socket, choice, listener)
-        finally:
-            await self._hub.leave(listener)
+    async def run(self, leave: Pass) -> None:
+        """Choose a stream and send it; choose again when it changes so that this browser cannot play it.
 
-    async def _choose(self, socket: Socket) -> tuple[Choice, Listener]:
-        """The first stream the browser plays as it is, else the smallest, converted."""
-        wanted = [StreamRole.MAIN, StreamRole.SUB] if self._single else [StreamRole.SUB, StreamRole.MAIN]
-        roles = [role for role in wanted if self._camera.address(role) is not None]
-        unplayable: list[str] = []
-        silent: list[StreamRole] = []
-        for role in roles:
-            listener = await self._hub.join(self._camera.id, role, fast=self._single)
-            found = await _format_of(listener, FORMAT_SECONDS)
-            if found is not None and self._ability.plays(found.video.codec_string):
-                await self._hub.leave(listener)
-                again = await self._hub.join(self._camera.id, role, fast=self._single)
-                return Choice(role, False, _reason(role, wanted[0], unplayable, silent)), again
-            await self._hub.leave(listener)
-            if found is None:
-                silent.append(role)
-            else:
-                unplayable.append(found.video.codec.upper())
-        if silent and not unplayable:
-            await socket.send_json(
-                {"kind": "state", "state": "connecting", "reason": "No picture has come yet."}
-            )
-        role = roles[0] if silent and not unplayable else roles[-1] if self._single else roles[0]
-        listener = await self._hub.join(self._camera.id, role, fast=self._single)
-        return Choice(role, bool(unplayable), _reason(role, wanted[0], unplayable, silent)), listener
-
-    async def _show(self, socket: Socket, choice: Choice, listener: Listener) -> None:
-        showing: _Showing | None = None
-        heard = self._clock.monotonic()
-        heard_ms = self._clock.now_ms()
-        told = False
+        BeholdenError ``busy`` when it would need a conversion and too many run.
+        """
+        leave.require(self._wish.camera, Action.LIVE)
         while True:
-            items = await listener.take(STALLED_SECONDS / 3)
-            if not items:
-                if not told and self._clock.monotonic() - heard > STALLED_SECONDS:
-                    told = True
-                    await socket.send_json({"kind": "stalled", "since": to_rfc3339(heard_ms)})
+            choice = await self._choose()
+            if choice is None:
+                await self._tell_state(order(self._wish.prefer)[0])
+                await asyncio.sleep(_TICK_SECONDS)
                 continue
-            heard, heard_ms, told = self._clock.monotonic(), self._clock.now_ms(), False
-            for stream_format, units in _by_format(items):
-                if stream_format is not None:
-                    showing = await self._begin(socket, choice, stream_format)
-                if showing is not None and units:
-                    await self._send(socket, showing, units)
-            if not self._single:
-                await asyncio.sleep(WALL_SECONDS)
+            await self._send(choice)
 
-    async def _begin(self, socket: Socket, choice: Choice, stream_format: StreamFormat) -> _Showing:
-        video, audio = stream_format.video, stream_format.audio
-        convert = not self._ability.plays(video.codec_string)
-        way = choose_audio(self._ability, audio.codec_string if audio else None)
-        transcoder: GopTranscoder | None = None
-        shown = stream_format
-        if convert:
-            transcoder = GopTranscoder(stream_format, self._workshop)
-            shown = await transcoder.shown()
-        packager = Packager(shown, way)
-        name = f"{choice.stream.name.lower()} stream"
-        reason = choice.reason
-        if convert:
-            reason = f"{video.codec.upper()} is converted to H.264 for this browser, a few seconds late."
-        await socket.send_json(
-            {
-                "kind": "start",
-                "stream": choice.stream.name.lower(),
-                "mime": mime(shown, way),
-                "width": shown.video.width,
-                "height": shown.video.height,
-                "choice": name + (", converted" if convert else ""),
-                "reason": reason,
-            }
-        )
-        await socket.send_bytes(_STAMP.pack(0) + packager.init)
-        return _Showing(packager, transcoder)
+    async def _choose(self) -> Choice | None:
+        fast = self._wish.prefer == "main"
+        formats: dict[StreamRole, StreamFormat] = {}
+        for stream in order(self._wish.prefer):
+            async with self._hub.watch(self._wish.camera, stream, fast=fast) as watched:
+                found = watched.feed.format or await _first_format(watched.queue)
+            if found is not None:
+                formats[stream] = found
+                if self._wish.ability.plays(found.video.codec_string):
+                    break
+        return choose_stream(formats, self._wish.ability, self._wish.prefer)
 
-    async def _send(self, socket: Socket, showing: _Showing, units: Sequence[AccessUnit]) -> None:
-        if showing.transcoder is not None:
-            units = await showing.transcoder.convert(units)
-        data = showing.packager.pack(units)
-        if data:
-            newest = max(unit.arrival_ms for unit in units)
-            await socket.send_bytes(_STAMP.pack(newest) + data)
-
-
-def mime(stream_format: StreamFormat, way: AudioWay) -> str:
-    """The MIME type for a SourceBuffer, e.g. ``video/mp4; codecs="avc1.640028,mp4a.40.2"``."""
-    codecs = [stream_format.video.codec_string]
-    if stream_format.audio is not None and way != "none":
-        codecs.append("flac" if way == "flac" else stream_format.audio.codec_string)
-    return f'video/mp4; codecs="{",".join(codecs)}"'
-
-
-async def _format_of(listener: Listener, seconds: float) -> StreamFormat | None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
+    async def _send(self, choice: Choice) -> None:
+        """Until the stream becomes one that this browser does not play, or is gone for long."""
+        fast = self._wish.prefer == "main"
+        builder: FragmentBuilder | None = None
+        silent_since = self._clock.monotonic()
+        async with self._hub.watch(
+            self._wish.camera, choice.stream, fast=fast, convert=choice.convert
+        ) as watched:
             while True:
-                for item in await listener.take(seconds):
+                items = await self._take(watched.queue)
+                if not any(isinstance(item, AccessUnit) for item in items):
+                    if self._clock.monotonic() - silent_since > STALL_SECONDS:
+                        await self._tell_stall(choice.stream)
+                elif items:
+                    silent_since, self._told = self._clock.monotonic(), None
+                for change, units in _runs(items):
+                    if change is not None:
+                        if not self._wish.ability.plays(change.video.codec_string):
+                            return
+                        self._sound = SoundWatch()
+                        builder = await self._start(choice, change)
+                    if builder is None or not units:
+                        continue
+                    await self._send_fragment(builder, units)
+                    if self._may_sound(builder.format) and self._sound.changed(units):
+                        watched.queue.restart()
+                        builder = await self._start(choice, builder.format)
+
+    async def _take(self, queue: Subscription) -> list[Item]:
+        """What waits, from a picture on; for a wall not more often than every 100 ms."""
+        items = await queue.take(_TICK_SECONDS)
+        if self._wish.prefer == "sub" and items:
+            await asyncio.sleep(WALL_SECONDS)
+            items += queue.take_now()
+        while items and not any(
+            isinstance(item, StreamFormat) or item.track is Track.VIDEO for item in items
+        ):
+            more = await queue.take(_TICK_SECONDS)
+            if not more:
+                return []  # sound without pictures is a stall
+            items += more
+        return items
+
+    async def _start(self, choice: Choice, stream_format: StreamFormat) -> FragmentBuilder:
+        sound = sound_for(self._wish.ability, stream_format) if self._sound.on else "none"
+        builder = FragmentBuilder(stream_format, sound)
+        message = {
+            "kind": "start",
+            "stream": choice.stream.name.lower(),
+            "mime": builder.mime,
+            "width": stream_format.video.width,
+            "height": stream_format.video.height,
+            "choice": choice.choice,
+            "reason": choice.reason,
+        }
+        await self._socket.send_text(json.dumps(message))
+        await self._socket.send_bytes(bytes(PREFIX_BYTES) + builder.init())
+        return builder
+
+    async def _send_fragment(self, builder: FragmentBuilder, units: list[AccessUnit]) -> None:
+        pictures = [unit for unit in units if unit.track is Track.VIDEO]
+        if pictures:
+            arrival = max(unit.arrival_ms for unit in pictures)
+            await self._socket.send_bytes(arrival.to_bytes(PREFIX_BYTES, "big") + builder.build(units))
+
+    def _may_sound(self, stream_format: StreamFormat) -> bool:
+        return stream_format.audio is not None and sound_for(self._wish.ability, stream_format) != "none"
+
+    async def _tell_stall(self, stream: StreamRole) -> None:
+        if self._told is None:
+            since = to_rfc3339(self._clock.now_ms() - round(STALL_SECONDS * 1000))
+            await self._socket.send_text(json.dumps({"kind": "stalled", "since": since}))
+            self._told = ""
+        await self._tell_state(stream)
+
+    async def _tell_state(self, stream: StreamRole) -> None:
+        """What the recorder says of the stream, when that is news."""
+        row = self._state_of(stream)
+        if row is None or row.get("state") == "live":
+            return
+        since = row.get("since_ms")
+        message = {
+            "kind": "state",
+            "state": row.get("state"),
+            "reason": row.get("reason") or "",
+            "next_step": row.get("next_step") or "",
+            "since": to_rfc3339(int(since)) if since else None,
+        }
+        text = json.dumps(message)
+        if text != self._told:
+            self._told = text
+            await self._socket.send_text(text)
+
+
+async def _first_format(queue: Subscription) -> StreamFormat | None:
+    """The format a new subscription tells, or None when it stays silent."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_FORMAT_SECONDS):
+            while True:
+                for item in await queue.take(_FORMAT_SECONDS):
                     if isinstance(item, StreamFormat):
                         return item
     return None
 
 
-def _by_format(
-    items: Sequence[StreamFormat | AccessUnit],
-) -> list[tuple[StreamFormat | None, list[AccessUnit]]]:
-    """Units in groups of one format; the first group may belong to the format before."""
-    groups: list[tuple[StreamFormat | None, list[AccessUnit]]] = [(None, [])]
+def _runs(items: list[Item]) -> list[tuple[StreamFormat | None, list[AccessUnit]]]:
+    """Items cut before every format."""
+    runs: list[tuple[StreamFormat | None, list[AccessUnit]]] = [(None, [])]
     for item in items:
         if isinstance(item, StreamFormat):
-            groups.append((item, []))
+            runs.append((item, []))
         else:
-            groups[-1][1].append(item)
-    return groups
-
-
-def _reason(
-    role: StreamRole, wanted: StreamRole, unplayable: Sequence[str], silent: Sequence[StreamRole]
-) -> str:
-    if unplayable:
-        return f"This browser does not play {unplayable[0]}, so another stream or a conversion is shown."
-    if role is not wanted and wanted in silent:
-        return f"The {wanted.name.lower()} stream sends nothing, so the other is shown."
-    if role is not wanted:
-        return f"This camera has no {wanted.name.lower()} stream."
-    return ""
+            runs[-1][1].append(item)
+    return runs

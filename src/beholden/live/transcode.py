@@ -1,72 +1,99 @@
-"""Live video a browser cannot play, made H.264 a GOP at a time in a worker process."""
+"""Live video for browsers that cannot decode it: converted to H.264 in a process of its own.
+
+The process (``python -m beholden.live.transcoder``) gets coded pictures on its standard input and gives H.264
+on its standard output. When it cannot keep up, the queue before it loses whole GOPs, as for any slow viewer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+import struct
+import sys
+from asyncio.subprocess import PIPE, Process
+from typing import TYPE_CHECKING
 
-from beholden.model.media import AccessUnit, StreamFormat, Track
-from beholden.play.fragments import Run, Sample
-from beholden.play.tracks import TrackDescription, tracks_of
-from beholden.play.workshop import Workshop
+import structlog
 
-_CONVERT_SECONDS = 10.0
+from beholden.live.feed import Feed
+from beholden.model.camera import StreamRole
+from beholden.model.media import AccessUnit, StreamFormat, Track, VideoFormat
+from beholden.record import fmp4
 
-Coded = list[tuple[int, bool, bytes]]
+if TYPE_CHECKING:
+    from beholden.live.hub import Hub
 
+log = structlog.get_logger()
 
-class GopTranscoder:
-    """One viewer's conversion. A GOP is converted when the next begins, so the view is that much late;
-    sound waits with it."""
-
-    def __init__(self, stream_format: StreamFormat, workshop: Workshop) -> None:
-        self._format = stream_format
-        self._workshop = workshop
-        self._track = tracks_of(stream_format)[0]
-        self._held: list[AccessUnit] = []
-
-    async def shown(self) -> StreamFormat:
-        """The format of what ``convert`` gives."""
-        return await self._workshop.run(converted_format, self._format, seconds=_CONVERT_SECONDS)
-
-    async def convert(self, units: Sequence[AccessUnit]) -> list[AccessUnit]:
-        """The converted GOPs that these units complete, with their sound; often nothing."""
-        done: list[AccessUnit] = []
-        for unit in units:
-            if unit.key and unit.track is Track.VIDEO and self._held:
-                done += await self._gop(self._held, unit.pts)
-                self._held = []
-            self._held.append(unit)
-        return done
-
-    async def _gop(self, units: Sequence[AccessUnit], end: int) -> list[AccessUnit]:
-        video = [unit for unit in units if unit.track is Track.VIDEO]
-        samples = [(unit.pts, unit.data()) for unit in video]
-        coded = await self._workshop.run(convert_gop, self._track, samples, end, seconds=_CONVERT_SECONDS)
-        newest = max(unit.arrival_ms for unit in video)
-        made = [AccessUnit(Track.VIDEO, pts, key, (data,), len(data), newest) for pts, key, data in coded]
-        return [*made, *(unit for unit in units if unit.track is Track.AUDIO)]
+HEADER = struct.Struct(">IBBQQ")
+"""Length of what follows, kind (0 init segment, 1 picture), key, time in ticks, arrival in ms."""
+INIT, PICTURE = 0, 1
+_LARGEST = 16 * 1024 * 1024
+_RETRY_SECONDS = 2.0
 
 
-def converted_format(stream_format: StreamFormat) -> StreamFormat:
-    """The format a conversion gives. Runs in a worker process."""
-    from beholden.play.picture import H264Encoder, browser_size
+class TranscodedFeed(Feed):
+    """A stream as H.264, at most 720 high, with its own sound."""
 
-    video = H264Encoder(*browser_size(stream_format.video.width, stream_format.video.height)).format
-    return StreamFormat(video, stream_format.audio)
+    def __init__(self, hub: Hub, camera: int, stream: StreamRole, *, fast: bool) -> None:
+        super().__init__(camera, stream)
+        self._hub = hub
+        self._fast = fast
+        self._source: StreamFormat | None = None
+
+    async def _pull(self) -> None:
+        while True:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "beholden.live.transcoder", stdin=PIPE, stdout=PIPE, limit=_LARGEST
+            )
+            try:
+                async with asyncio.TaskGroup() as group:
+                    write = group.create_task(self._write(process))
+                    group.create_task(self._read(process, write))
+            except* (OSError, asyncio.IncompleteReadError):
+                log.warning("live conversion broke", camera=self.camera, stream=self.stream.name)
+            finally:
+                await _end(process)
+            self._on_loss()
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _write(self, process: Process) -> None:
+        assert process.stdin is not None
+        async with self._hub.watch(self.camera, self.stream, fast=self._fast) as watched:
+            while True:
+                for item in await watched.queue.take(60.0):
+                    if isinstance(item, StreamFormat):
+                        self._source = item
+                        init = fmp4.build_init(StreamFormat(item.video))
+                        process.stdin.write(HEADER.pack(len(init), INIT, 0, 0, 0) + init)
+                    elif item.track is Track.AUDIO:
+                        self._on_unit(item)
+                    else:
+                        head = HEADER.pack(item.size, PICTURE, item.key, item.pts, item.arrival_ms)
+                        process.stdin.write(head + item.data())
+                        await process.stdin.drain()
+
+    async def _read(self, process: Process, write: asyncio.Task[None]) -> None:
+        assert process.stdout is not None
+        try:
+            while True:
+                head = await process.stdout.readexactly(HEADER.size)
+                size, kind, key, time, arrival_ms = HEADER.unpack(head)
+                body = await process.stdout.readexactly(size)
+                if kind == INIT:
+                    self._on_converted(fmp4.parse_init(body).video)
+                else:
+                    self._on_unit(AccessUnit(Track.VIDEO, time, bool(key), (body,), size, arrival_ms))
+        finally:
+            write.cancel()
+
+    def _on_converted(self, video: VideoFormat) -> None:
+        audio = self._source.audio if self._source is not None else None
+        self._on_format(StreamFormat(video, audio))
 
 
-def convert_gop(track: TrackDescription, samples: Sequence[tuple[int, bytes]], end: int) -> Coded:
-    """(pts, keyframe, sample) of a GOP as H.264. Runs in a worker process."""
-    from beholden.play.picture import convert_video
-
-    times = [*(pts for pts, _ in samples), end]
-    run = Run(track.id, times[0])
-    for index, (pts, data) in enumerate(samples):
-        run.samples.append(Sample(data, max(1, times[index + 1] - pts), index == 0))
-    made = convert_video(track, run)
-    coded: Coded = []
-    at = made.time
-    for sample in made.samples:
-        coded.append((at, sample.key, sample.data))
-        at += sample.duration
-    return coded
+async def _end(process: Process) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    await process.wait()

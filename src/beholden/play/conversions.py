@@ -21,7 +21,7 @@ _Key = tuple[str, int, int, str]
 
 
 class Conversions:
-    """Makes and keeps them. Video is converted in worker processes; sound alone, which is light, in a thread."""
+    """Makes and keeps them. Video is converted in worker processes, sound alone (it is light) in a thread."""
 
     def __init__(self, workshop: Workshop, kept_bytes: int = KEPT_BYTES) -> None:
         self._workshop = workshop

@@ -24,7 +24,7 @@ _START_CODE = b"\x00\x00\x01"
 class VideoDecoder:
     """One coded video track to pictures."""
 
-    def __init__(self, track: TrackDescription) -> None:
+    def __init__(self, track: TrackDescription, *, low_delay: bool = False) -> None:
         name = _DECODERS.get(track.coding)
         if name is None:
             raise _not_decodable(f"its video is of an unknown kind ({track.coding})")
@@ -33,6 +33,8 @@ class VideoDecoder:
         self._context = context
         self._context.extradata = track.config()
         self._context.thread_count = 1
+        if low_delay:
+            self._context.flags |= 1 << 19  # AV_CODEC_FLAG_LOW_DELAY
 
     def decode(self, data: bytes, time: int) -> list[av.VideoFrame]:
         """The pictures that are complete after this sample (presentation time in ticks)."""
@@ -88,6 +90,7 @@ class H264Encoder:
             "preset": "ultrafast",
             "tune": "zerolatency",
             "crf": "23",
+            "forced-idr": "1",
             "x264-params": "scenecut=0:bframes=0:force-cfr=0",
         }
         context.open()

@@ -19,7 +19,7 @@ from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from beholden.access import rights
 from beholden.access.door import Door, Pass
@@ -27,9 +27,8 @@ from beholden.access.refusal import NotPermittedError
 from beholden.catalog import Catalog, cameras, events, sites
 from beholden.catalog.users import by_id
 from beholden.live.hub import Hub
-from beholden.live.session import LiveSession
 from beholden.model.access import Action
-from beholden.model.camera import CameraConfig, StreamRole
+from beholden.model.camera import StreamRole
 from beholden.model.errors import BeholdenError
 from beholden.model.event import Event
 from beholden.model.segment import SegmentKey
@@ -42,14 +41,13 @@ from beholden.play.playlist import Playback, playback
 from beholden.play.workshop import Workshop
 from beholden.web.context import viewer
 from beholden.web.instants import parse
+from beholden.web.live import serve_live
 from beholden.web.ranges import FileResponse
 
 T = TypeVar("T")
 _MP4 = "video/mp4"
 _HLS = "application/vnd.apple.mpegurl"
 _NO_STORE = {"Cache-Control": "no-store"}
-NOT_PERMITTED, NO_SUCH_CAMERA, TRY_AGAIN = 4403, 4404, 1013
-_RECHECK_SECONDS = 5.0
 _PRIVATE = {"Cache-Control": "private, max-age=600", "X-Content-Type-Options": "nosniff"}
 
 
@@ -90,8 +88,8 @@ class Media:
 
     async def get_segment(self, request: Request) -> FileResponse:
         """A recorded file, or a part of it."""
-        recording, _ = await self._enter_file(request)
-        return FileResponse(recording.path, recording.name, _MP4)
+        recording, leave = await self._enter_file(request)
+        return FileResponse(recording.path, recording.name, _MP4, leave)
 
     async def get_converted_init(self, request: Request) -> Response:
         """The init segment of a conversion."""
@@ -122,6 +120,8 @@ class Media:
             "X-Beholden-Gaps": str(plan.gaps),
             **_NO_STORE,
         }
+        if request.method == "HEAD":
+            return Response(media_type=_MP4, headers=headers)
         return StreamingResponse(in_threads(plan.read(leave)), media_type=_MP4, headers=headers)
 
     async def get_still(self, request: Request) -> Response:
@@ -139,60 +139,12 @@ class Media:
         leave = await self._open(
             request, found.camera, Action.STILL, found.still_ms, found.still_ms, f"event {number} still"
         )
-        leave.require(found.camera, Action.STILL)
         path = event_still_path(self.stills, found)
-        return FileResponse(path, f"{number}-{found.still_ms:x}", "image/jpeg")
+        return FileResponse(path, f"{number}-{found.still_ms:x}", "image/jpeg", leave)
 
     async def live(self, websocket: WebSocket) -> None:
         """Live view; the look is written before the first message."""
-        number = int(websocket.path_params["camera"])
-        await websocket.accept()
-        single = websocket.query_params.get("prefer", "sub") == "main"
-        what = f"live {'single view' if single else 'wall'}"
-        now_ms = self.clock.now_ms()
-        try:
-            leave = await to_thread.run_sync(
-                self.door.open, viewer(websocket), number, Action.LIVE, now_ms, None, what
-            )
-            camera = await to_thread.run_sync(self._camera, number)
-        except NotPermittedError:
-            await websocket.close(NOT_PERMITTED)
-            return
-        except BeholdenError:
-            await websocket.close(NO_SUCH_CAMERA)
-            return
-        ability = Ability.parse(websocket.query_params.get("codecs"))
-        session = LiveSession(self.hub, self.workshop, self.clock, camera, ability, single=single)
-        await self._until_over(websocket, session, leave)
-
-    async def _until_over(self, websocket: WebSocket, session: LiveSession, leave: Pass) -> None:
-        """Serve until the browser goes, the right is taken away, or the session fails."""
-        serving = asyncio.create_task(session.serve(websocket, leave))
-        leaving = asyncio.create_task(_until_closed(websocket))
-        holding = asyncio.create_task(self._while_held(leave))
-        tasks = {serving, leaving, holding}
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            code = NOT_PERMITTED if holding.done() else TRY_AGAIN
-            if not leaving.done():
-                with contextlib.suppress(RuntimeError, OSError):  # it may be gone already
-                    await websocket.close(code)
-        finally:
-            for task in tasks:
-                task.cancel()
-            for task in tasks:
-                with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError, OSError):
-                    await task
-
-    async def _while_held(self, leave: Pass) -> None:
-        holds = True
-        while holds:
-            await asyncio.sleep(_RECHECK_SECONDS)
-            holds = await to_thread.run_sync(self.door.holds, leave)
-
-    def _camera(self, number: int) -> CameraConfig:
-        with self.catalog.read() as conn:
-            return cameras.get(conn, None, number)
+        await serve_live(websocket, self.hub)
 
     def _playback(self, request: Request) -> Playback:
         camera, (start_ms, end_ms) = int(request.path_params["camera"]), _span(request)
@@ -264,12 +216,6 @@ async def in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def _until_closed(websocket: WebSocket) -> None:
-    """Viewers have nothing to say; what they send is read and forgotten."""
-    while (await websocket.receive())["type"] != "websocket.disconnect":
-        pass
-
-
 async def _until_gone(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
@@ -279,6 +225,8 @@ def _segment_key(request: Request) -> SegmentKey:
     try:
         stream = StreamRole[str(request.path_params["stream"]).upper()]
         start, _, epoch = str(request.path_params["name"]).partition("-")
+        if not (start.isdecimal() and epoch.isdecimal() and len(start) < 15 and len(epoch) < 9):
+            raise not_recorded()
         return SegmentKey(int(request.path_params["camera"]), stream, int(start), int(epoch))
     except (KeyError, ValueError):
         raise not_recorded() from None

@@ -11,6 +11,8 @@ from anyio import to_thread
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
+from beholden.access.door import Pass
+from beholden.model.access import Action
 from beholden.play.footage import not_recorded
 
 CHUNK = 1024 * 1024
@@ -57,14 +59,18 @@ def parse_range(header: str | None, size: int) -> Part | None:
 
 
 class FileResponse:
-    """A file, or the part of it that is asked for. ``etag`` changes whenever the bytes do."""
+    """A file, or the part of it that is asked for. ``etag`` names its content; its size is added to it.
 
-    def __init__(self, path: Path, etag: str, media_type: str) -> None:
+    ``leave`` is the pass under which it goes out.
+    """
+
+    def __init__(self, path: Path, etag: str, media_type: str, leave: Pass) -> None:
+        leave.require(leave.camera, Action.PLAYBACK, Action.STILL)
         self._path = path
         self._etag = f'"{etag}"'
         self._media_type = media_type
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         try:
             fd = await to_thread.run_sync(os.open, self._path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:

@@ -1,0 +1,64 @@
+"""Which stream a browser is given, and why, in words a tile can show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from beholden.model.camera import StreamRole
+from beholden.model.media import StreamFormat, VideoFormat
+from beholden.play.ability import Ability, AudioWay, choose_audio
+
+Prefer = Literal["main", "sub"]
+_NAMES = {"h264": "H.264", "h265": "H.265"}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """``convert``: the stream is made H.264 on the way. ``choice`` and ``reason`` are for a person."""
+
+    stream: StreamRole
+    convert: bool
+    choice: str
+    reason: str
+
+
+def order(prefer: Prefer) -> tuple[StreamRole, StreamRole]:
+    """The stream wanted, then the other."""
+    return (StreamRole.MAIN, StreamRole.SUB) if prefer == "main" else (StreamRole.SUB, StreamRole.MAIN)
+
+
+def choose_stream(
+    formats: Mapping[StreamRole, StreamFormat], ability: Ability, prefer: Prefer
+) -> Choice | None:
+    """The wanted stream if this browser plays it, else the other one, else the wanted one converted.
+
+    ``formats`` holds the streams that run; None when none does.
+    """
+    running = [stream for stream in order(prefer) if stream in formats]
+    if not running:
+        return None
+    wanted = running[0]
+    why = "" if wanted is order(prefer)[0] else f"The {_name(order(prefer)[0])} is not running."
+    if ability.plays(formats[wanted].video.codec_string):
+        return Choice(wanted, False, _name(wanted), why)
+    cannot = f"This browser does not play the {_codec(formats[wanted].video)} of the {_name(wanted)}."
+    for stream in running[1:]:
+        if ability.plays(formats[stream].video.codec_string):
+            return Choice(stream, False, _name(stream), cannot)
+    return Choice(wanted, True, f"{_name(wanted)}, converted to H.264", cannot)
+
+
+def sound_for(ability: Ability, stream_format: StreamFormat) -> AudioWay:
+    """How the sound of a stream reaches this browser."""
+    audio = stream_format.audio
+    return choose_audio(ability, audio.codec_string if audio is not None else None)
+
+
+def _name(stream: StreamRole) -> str:
+    return "main stream" if stream is StreamRole.MAIN else "sub stream"
+
+
+def _codec(video: VideoFormat) -> str:
+    return _NAMES[video.codec]
