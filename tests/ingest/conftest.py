@@ -329,6 +329,12 @@ def sink() -> Remembering:
 
 
 @pytest.fixture
+def make_sink() -> type[Remembering]:
+    """Makes sinks that remember, for tests that need several."""
+    return Remembering
+
+
+@pytest.fixture
 def packetiser() -> type[Packetiser]:
     """The class that makes interleaved frames."""
     return Packetiser

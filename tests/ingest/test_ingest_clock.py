@@ -39,11 +39,12 @@ def test_the_first_picture_is_where_it_arrived_and_others_keep_their_distance() 
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(-100, 100), st.randoms(use_true_random=False))
-def test_drift_is_followed_within_the_bound_and_in_order(ppm: int, chance: random.Random) -> None:
+@given(st.integers(-100, 100), st.integers(0, 2**32))
+def test_drift_is_followed_within_the_bound_and_in_order(ppm: int, seed: int) -> None:
     """A camera off by 100 ppm whose pictures come up to 100 ms late: no jump, times rise, the rate is bent by
     less than the bound, and in the end the map is close to the earliest arrivals."""
     true = [START + number * STEP for number in range(3000)]
+    chance = random.Random(seed)
     delays = [chance.randint(0, 9000) for _ in true]
     stamps = [number * STEP * (1_000_000 + ppm) // 1_000_000 for number in range(3000)]
     placed = _play(VideoClock(), stamps, [at + delay for at, delay in zip(true, delays, strict=True)])
@@ -58,7 +59,8 @@ def test_drift_is_followed_within_the_bound_and_in_order(ppm: int, chance: rando
 
 
 def test_a_jump_begins_a_new_map_at_the_next_keyframe_and_loses_no_picture() -> None:
-    """A camera sets its clock by an hour inside a GOP: pictures go on evenly, the jump is told at the keyframe."""
+    """A camera sets its clock by an hour inside a GOP: pictures go on evenly, the jump is told
+    at the keyframe."""
     for jump in (3600 * 90_000, -3600 * 90_000):
         stamps = _even(30, 10**9) + _even(70, 10**9 + jump + 30 * STEP)
         placed = _play(VideoClock(), stamps, _even(100, START))

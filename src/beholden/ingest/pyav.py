@@ -42,6 +42,7 @@ class _Tracks:
     codec: VideoCodec
     extradata: bytes
     audio: AudioFormat | None
+    interval: int  # usual ticks from one picture to the next
 
 
 class _Reader(threading.Thread):
@@ -86,6 +87,7 @@ class _Reader(threading.Thread):
                     _VIDEO[video.codec_context.name],
                     bytes(video.codec_context.extradata or b""),
                     _format(audio),
+                    round(TICKS_PER_SECOND / (video.average_rate or video.guessed_rate or 25)),
                 )
             )
             for packet in container.demux([one for one in (video, audio) if one is not None]):
@@ -126,6 +128,7 @@ class PyAvSource:
         self._feed: Feed | None = None
         self._codec: VideoCodec = "h264"
         self._length_size = 0
+        self._interval = 0
         self._held: list[_Packet] = []
         self._sets: dict[int, bytes] = {}
 
@@ -162,6 +165,7 @@ class PyAvSource:
     def _begin(self, tracks: _Tracks) -> None:
         self.status.connected = self.status.playing = True
         self._codec = tracks.codec
+        self._interval = tracks.interval
         self._feed = Feed(self._sink, self.status, tracks.codec, tracks.audio, self._after_pts)
         self._feed.arrival_ms = self._clock.now_ms()
         # The extradata says how NAL units are framed; the packets are never sniffed.
@@ -188,7 +192,7 @@ class PyAvSource:
                 self._held.append(packet)
             return
         for place, held in enumerate(self._held):
-            self._picture(held, packet.stamp - (len(self._held) - place) * 3600)
+            self._picture(held, packet.stamp - (len(self._held) - place) * self._interval)
         self._held.clear()
         self._picture(packet, packet.stamp)
 

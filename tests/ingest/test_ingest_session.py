@@ -1,0 +1,230 @@
+"""A stream kept alive: states, waits, stalls, the fallback."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beholden.ingest.session import LOGIN_BACKOFF, OFFLINE_BACKOFF, Backoff, StreamSession
+from beholden.ingest.source import FakeSource, SourceError
+from beholden.model.camera import StreamAddress, StreamState
+from beholden.model.gap import GapCause
+from beholden.model.media import AccessUnit, StreamFormat, Track, VideoFormat
+from beholden.model.time import FakeClock
+
+FORMAT = StreamFormat(VideoFormat("h264", 16, 16, (b"\x67\x42\x00\x1e", b"\x68\x00")))
+SECRET = "hidden-word"
+
+
+def _unit(pts: int) -> AccessUnit:
+    return AccessUnit(Track.VIDEO, pts, True, (b"x" * 10,), 10, 0)
+
+
+def _error(
+    state: StreamState = StreamState.OFFLINE, cause: GapCause = GapCause.CAMERA_LOST, fallback: bool = False
+) -> SourceError:
+    return SourceError(state, cause, "code", f"The camera is {state}.", "Do something.", fallback)
+
+
+class Made:
+    """Makes one scripted source after another and remembers them."""
+
+    def __init__(self, sink: Any, *scripts: list[Any]) -> None:
+        self.scripts = list(scripts)
+        self.sources: list[FakeSource] = []
+        self.after: list[int] = []
+        self.sink = sink
+
+    def __call__(self, address: StreamAddress, sink: Any, clock: Any, *, after_pts: int = 0) -> FakeSource:
+        script = self.scripts.pop(0) if self.scripts else []
+        self.sources.append(FakeSource(sink, clock, script))
+        self.after.append(after_pts)
+        return self.sources[-1]
+
+
+class Told:
+    """What on_state was called with."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[StreamState, StreamState, GapCause | None]] = []
+
+    def __call__(self, old: StreamState, new: StreamState, cause: GapCause | None, reason: str) -> None:
+        self.calls.append((old, new, cause))
+
+
+@pytest.fixture
+def make_session(sink: Any) -> Callable[..., tuple[StreamSession, Made, Told, FakeClock]]:
+    """``make_session(*scripts, **session keywords)``; chance is always 0, so waits are at their longest."""
+
+    def make(*scripts: list[Any], **keywords: Any) -> tuple[StreamSession, Made, Told, FakeClock]:
+        clock, made, told = FakeClock(), Made(sink, *scripts), Told()
+        address = StreamAddress("rtsp://camera/", "user", SECRET)
+        session = StreamSession(address, sink, clock, made, random=lambda: 0.0, on_state=told, **keywords)
+        return session, made, told, clock
+
+    return make
+
+
+def _run(session: StreamSession, clock: FakeClock, seconds: float, step: float = 0.1) -> None:
+    for _ in range(round(seconds / step)):
+        session.poll(clock.monotonic())
+        clock.advance(step)
+
+
+def test_the_first_picture_makes_a_stream_live(make_session: Callable[..., Any]) -> None:
+    """Connecting until then; told once."""
+    session, _made, told, clock = make_session([[], [FORMAT], [_unit(9)], [_unit(10)]])
+    assert session.state is StreamState.CONNECTING
+    _run(session, clock, 0.2)
+    assert session.state is StreamState.CONNECTING
+    _run(session, clock, 0.3)
+    assert (session.state, session.reason) == (StreamState.LIVE, "")
+    assert told.calls == [(StreamState.CONNECTING, StreamState.LIVE, None)]
+    assert session.since_ms == FakeClock().now_ms() + 200
+    assert (session.totals.pictures, session.totals.bytes) == (2, 20)
+
+
+def test_a_lost_camera_is_pulled_again_where_it_ended(make_session: Callable[..., Any]) -> None:
+    """The state says why until pictures come; the next source learns the newest time delivered."""
+    session, made, told, clock = make_session([[_unit(7)], _error()], [[], [_unit(900)]])
+    _run(session, clock, 0.3)
+    assert (session.state, session.reason) == (StreamState.OFFLINE, "The camera is offline.")
+    assert made.sources[0].closed
+    _run(session, clock, 1.0)
+    assert session.state is StreamState.LIVE
+    assert made.after == [0, 7]
+    assert session.reconnects == 1
+    assert session.totals.pictures == 2
+    assert told.calls == [
+        (StreamState.CONNECTING, StreamState.LIVE, None),
+        (StreamState.LIVE, StreamState.OFFLINE, GapCause.CAMERA_LOST),
+        (StreamState.OFFLINE, StreamState.LIVE, None),
+    ]
+
+
+def test_waits_double_to_half_a_minute_and_never_end(make_session: Callable[..., Any]) -> None:
+    """0.5, 1, 2 … 30, 30, 30 seconds."""
+    session, made, _, clock = make_session(*[[_error()] for _ in range(12)])
+    tries, polled = [], 0
+    while len(made.sources) < 12:
+        session.poll(clock.monotonic())
+        if len(made.sources) > polled:
+            polled = len(made.sources)
+            tries.append(clock.monotonic())
+        clock.advance(0.125)
+    waits = [round(later - earlier, 2) for earlier, later in itertools.pairwise(tries)]
+    assert waits == [0.5, 1, 2, 4, 8, 16, 30, 30, 30, 30, 30]
+
+
+def test_a_refused_login_waits_longer(make_session: Callable[..., Any]) -> None:
+    """Five seconds first: accounts must not be locked."""
+    error = _error(StreamState.REFUSED, GapCause.LOGIN_REFUSED)
+    session, made, told, clock = make_session([error], [error])
+    _run(session, clock, 4.9)
+    assert len(made.sources) == 1
+    _run(session, clock, 0.5)
+    assert len(made.sources) == 2
+    assert told.calls == [(StreamState.CONNECTING, StreamState.REFUSED, GapCause.LOGIN_REFUSED)]
+
+
+@given(st.integers(1, 10_000), st.floats(0, 0.999))
+def test_chance_spreads_the_waits(failures: int, chance: float) -> None:
+    """By up to a quarter, never above the longest."""
+    for backoff in (OFFLINE_BACKOFF, LOGIN_BACKOFF, Backoff(1, 2)):
+        wait = backoff.wait(failures, chance)
+        assert 0.75 * backoff.first <= wait <= backoff.longest
+
+
+def test_a_minute_of_pictures_makes_the_waits_short_again(make_session: Callable[..., Any]) -> None:
+    """A camera that was well for a while is tried again at once."""
+    alive = [[_unit(number)] for number in range(1, 700)]
+    session, made, _, clock = make_session(*[[_error()] for _ in range(6)], [*alive, _error()], [])
+    while session.state is not StreamState.LIVE:
+        _run(session, clock, 1)
+    while session.state is StreamState.LIVE:
+        _run(session, clock, 0.1)
+    count = len(made.sources)
+    _run(session, clock, 0.7)
+    assert len(made.sources) == count + 1
+
+
+def test_a_stall_is_measured_from_the_last_picture(make_session: Callable[..., Any]) -> None:
+    """Ten seconds without one, whatever else comes: stalled, closed, opened again."""
+    session, made, told, clock = make_session([[_unit(1)]], [[_unit(2)]])
+    _run(session, clock, 9.9)
+    assert session.state is StreamState.LIVE
+    made.sources[0].status.bytes += 1000  # bytes are no pictures
+    _run(session, clock, 0.5)
+    assert session.state is StreamState.STALLED
+    assert told.calls[-1] == (StreamState.LIVE, StreamState.STALLED, GapCause.CAMERA_STALLED)
+    assert made.sources[0].closed
+    _run(session, clock, 1)
+    assert session.state is StreamState.LIVE
+
+
+def test_a_camera_that_connects_and_sends_nothing_is_a_stall(make_session: Callable[..., Any]) -> None:
+    """From the first connection on."""
+    session, _, _, clock = make_session([], stall_seconds=3)
+    _run(session, clock, 3.5)
+    assert session.state is StreamState.STALLED
+    assert "sends nothing" in session.reason
+
+
+def test_the_fallback_is_tried_once_where_our_client_cannot_talk(
+    make_session: Callable[..., Any], sink: Any
+) -> None:
+    """Only for such errors; while it works, nobody is troubled."""
+    fallback = Made(sink, [[_unit(5)]])
+    ours = _error(StreamState.UNSUPPORTED, GapCause.STREAM_UNSUPPORTED, fallback=True)
+    session, made, told, clock = make_session([ours], make_fallback=fallback)
+    _run(session, clock, 0.5)
+    assert session.state is StreamState.LIVE
+    assert (len(made.sources), len(fallback.sources)) == (1, 1)
+    assert told.calls == [(StreamState.CONNECTING, StreamState.LIVE, None)]
+
+
+def test_what_both_clients_refuse_is_said_in_our_words(make_session: Callable[..., Any], sink: Any) -> None:
+    """And the next attempt is ours again."""
+    ours = _error(StreamState.UNSUPPORTED, GapCause.STREAM_UNSUPPORTED, fallback=True)
+    fallback = Made(sink, [_error()], [_error()])
+    session, made, told, clock = make_session([ours], [ours], make_fallback=fallback)
+    _run(session, clock, 1)
+    assert (session.state, len(made.sources), len(fallback.sources)) == (StreamState.UNSUPPORTED, 1, 1)
+    assert told.calls == [(StreamState.CONNECTING, StreamState.UNSUPPORTED, GapCause.STREAM_UNSUPPORTED)]
+    _run(session, clock, 2)
+    assert (len(made.sources), len(fallback.sources)) == (2, 2)
+
+
+def test_other_errors_never_reach_the_fallback(make_session: Callable[..., Any], sink: Any) -> None:
+    """A wrong password is wrong for any client."""
+    fallback = Made(sink)
+    error = _error(StreamState.REFUSED, GapCause.LOGIN_REFUSED)
+    session, _, _, clock = make_session([error], make_fallback=fallback)
+    _run(session, clock, 1)
+    assert fallback.sources == []
+
+
+def test_closing_ends_it(make_session: Callable[..., Any]) -> None:
+    """Stopped, the source closed, and no new one."""
+    session, made, _told, clock = make_session([[_unit(1)]])
+    _run(session, clock, 0.3)
+    session.close()
+    session.close()
+    _run(session, clock, 60)
+    assert (session.state, len(made.sources), made.sources[0].closed) == (StreamState.STOPPED, 1, True)
+    assert session.fileno() is None
+
+
+def test_no_text_holds_the_password(
+    make_session: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither reasons nor the log."""
+    session, _, _, clock = make_session([_error()], [_error(StreamState.REFUSED, GapCause.LOGIN_REFUSED)])
+    _run(session, clock, 3)
+    printed = capsys.readouterr()
+    assert SECRET not in f"{session.reason} {session.next_step} {printed.out} {printed.err} {session!r}"

@@ -1,0 +1,147 @@
+"""The whole path: virtual cameras over real RTSP, our client, the fallback, a session, a probe."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from beholden.demo.camera import VirtualCamera
+from beholden.ingest.fallback import fallback_source
+from beholden.ingest.probe import probe
+from beholden.ingest.rtsp import RtspSource
+from beholden.ingest.session import StreamSession
+from beholden.model.camera import StreamAddress, StreamState
+from beholden.model.media import Track
+from beholden.model.time import SystemClock
+
+pytestmark = pytest.mark.rtsp
+CAMERAS = [
+    ("gate", "h264", "aac"),
+    ("yard", "h264", "pcmu"),
+    ("hall", "h265", "aac"),
+    ("roof", "h264", "opus"),
+]
+Until = Callable[..., None]
+
+
+def _pull(make: Any, url: str, sink: Any, until: Until, pictures: int = 25) -> Any:
+    source = make(StreamAddress(url), sink, SystemClock())
+    until(lambda: source.poll(time.monotonic()), lambda: len(sink.video) >= pictures)
+    source.close()
+    return source
+
+
+@pytest.mark.parametrize("make", [RtspSource, fallback_source])
+@pytest.mark.parametrize(("name", "video", "audio"), CAMERAS)
+def test_every_codec_arrives(
+    virtual_cameras: Any, sink: Any, until: Until, make: Any, name: str, video: str, audio: str
+) -> None:
+    """Formats, even picture times, exact sound, and times near the wall, through either client."""
+    source = _pull(make, virtual_cameras.url(name), sink, until)
+    assert (sink.formats[0].video.codec, sink.formats[0].audio.codec) == (video, audio)
+    steps = {later.pts - earlier.pts for earlier, later in zip(sink.video, sink.video[1:], strict=False)}
+    assert steps == {9000}
+    assert source.status.lost_packets == 0
+    assert abs(sink.video[-1].pts // 90 - sink.video[-1].arrival_ms) < 5000
+    cracks = [
+        later.pts - earlier.pts - earlier.duration
+        for earlier, later in zip(sink.audio, sink.audio[1:], strict=False)
+    ]
+    assert cracks
+    assert all(crack >= 0 for crack in cracks)
+    assert sum(crack > 0 for crack in cracks) <= 2
+    if make is RtspSource:
+        assert source.status.clock_offset_ms is not None
+
+
+def test_what_was_sent_is_what_arrives(
+    camera_factory: Any, clip_factory: Any, sink: Any, until: Until
+) -> None:
+    """Every picture from the first on, in size and order."""
+    server = camera_factory([VirtualCamera("one", clip_factory())])
+    _pull(RtspSource, server.url("one"), sink, until, 40)
+    sent = [picture.key for picture in server.sent_pictures("one")]
+    assert [unit.key for unit in sink.video[:30]] == sent[:30]
+
+
+@pytest.mark.parametrize(
+    "fault", ["early", "wrap", "no_parameter_sets", "no_in_band", "mid_gop", "no_marker"]
+)
+def test_peculiar_cameras_work(virtual_cameras: Any, sink: Any, until: Until, fault: str) -> None:
+    """Nothing is lost and nothing jumps."""
+    source = _pull(RtspSource, virtual_cameras.url("lawn", **{fault: 1}), sink, until)
+    assert "jump" not in sink.calls
+    if fault != "no_in_band":  # it takes packets out of the numbering
+        assert source.status.lost_packets == 0
+    assert sink.video[0].key
+
+
+def test_a_clock_that_jumps_is_told_and_loses_nothing(virtual_cameras: Any, sink: Any, until: Until) -> None:
+    """Times rise evenly over the jump; the discontinuity stands before a keyframe."""
+    _pull(RtspSource, virtual_cameras.url("lawn", jump="1:5000"), sink, until, 40)
+    at = sink.calls.index("jump")
+    assert sink.calls[at + 1] == "key"
+    times = [unit.pts for unit in sink.video]
+    assert times == sorted(times)
+    assert max(later - earlier for earlier, later in itertools.pairwise(times)) < 90_000
+
+
+def test_a_dropped_connection_is_taken_up_again(virtual_cameras: Any, sink: Any, until: Until) -> None:
+    """The session reconnects, tells a discontinuity and stays in order."""
+    session = StreamSession(
+        StreamAddress(virtual_cameras.url("gate", drop=2)), sink, SystemClock(), random=lambda: 0.9
+    )
+    until(
+        lambda: session.poll(time.monotonic()),
+        lambda: "jump" in sink.calls and sink.calls[-1] != "format",
+    )
+    session.close()
+    at = sink.calls.index("jump")
+    assert sink.calls[at + 1 : at + 3] == ["format", "key"]
+    times = [unit.pts for unit in sink.units if unit.track is Track.VIDEO]
+    assert times == sorted(set(times))
+
+
+def test_a_frozen_camera_is_a_stall(virtual_cameras: Any, sink: Any, until: Until) -> None:
+    """The connection stays open and nothing comes."""
+    session = StreamSession(
+        StreamAddress(virtual_cameras.url("gate", freeze=1)), sink, SystemClock(), stall_seconds=1.0
+    )
+    until(lambda: session.poll(time.monotonic()), lambda: session.state is StreamState.STALLED)
+    session.close()
+
+
+def test_a_good_camera_gets_a_good_verdict(virtual_cameras: Any) -> None:
+    """With its figures, and a keyframe to decode."""
+    found = probe(StreamAddress(virtual_cameras.url("gate")))
+    assert (found.verdict, found.codec, found.audio_codec) == ("good", "h264", "aac")
+    assert (found.width, found.height, found.fps, found.gop_seconds) == (320, 180, 10.0, 1.0)
+    assert found.key is not None
+    assert found.key.key
+    assert found.format is not None
+    assert found.kbps
+
+
+@pytest.mark.parametrize(
+    ("camera", "fault"),
+    [("none", {}), ("lawn", {"mjpeg": 1}), ("lawn", {"unauthorised": 0}), ("lawn", {"refuse": 404})],
+)
+def test_a_bad_camera_gets_a_sentence(virtual_cameras: Any, camera: str, fault: dict[str, object]) -> None:
+    """Never an exception, never the password."""
+    secret = "not-to-be-seen"
+    found = probe(StreamAddress(virtual_cameras.url(camera, **fault), "user", secret), seconds=3)
+    assert found.verdict == "bad"
+    assert found.sentence.endswith(".")
+    assert found.next_step
+    assert secret not in repr(found)
+
+
+def test_a_silent_camera_is_bad_in_time(virtual_cameras: Any) -> None:
+    """The time given is kept to, and the verdict says that nothing came."""
+    found = probe(StreamAddress(virtual_cameras.url("lawn", silent="")), seconds=1)
+    assert found.verdict == "bad"
+    assert found.key is None
