@@ -14,7 +14,9 @@ from beholden.ingest.fallback import fallback_source
 from beholden.ingest.probe import probe
 from beholden.ingest.rtsp import RtspSource
 from beholden.ingest.session import StreamSession
+from beholden.ingest.source import FakeSource, SourceError
 from beholden.model.camera import StreamAddress, StreamState
+from beholden.model.gap import GapCause
 from beholden.model.media import Track
 from beholden.model.time import SystemClock
 
@@ -145,3 +147,25 @@ def test_a_silent_camera_is_bad_in_time(virtual_cameras: Any) -> None:
     found = probe(StreamAddress(virtual_cameras.url("lawn", silent="")), seconds=1)
     assert found.verdict == "bad"
     assert found.key is None
+
+
+def test_a_camera_that_only_the_fallback_can_pull_is_not_bad(virtual_cameras: Any) -> None:
+    """The verdict is that of the client a recorder would use in the end."""
+    address = StreamAddress(virtual_cameras.url("lawn"))
+
+    def refused(*_: object, **__: object) -> FakeSource:
+        state, cause = StreamState.UNSUPPORTED, GapCause.STREAM_UNSUPPORTED
+        error = SourceError(state, cause, "no_tcp", "Only UDP.", "", fallback=True)
+        return FakeSource(Nothing(), SystemClock(), [error])
+
+    assert probe(address, make_source=refused).transport == "pyav"
+    found = probe(address, make_source=refused, make_fallback=refused)
+    assert (found.verdict, found.sentence) == ("bad", "Only UDP.")
+
+
+class Nothing:
+    """A sink nothing reaches."""
+
+    def on_format(self, stream_format: object) -> None: ...
+    def on_access_unit(self, unit: object) -> None: ...
+    def on_discontinuity(self) -> None: ...

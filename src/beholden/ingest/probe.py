@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from beholden.ingest.fallback import fallback_source
 from beholden.ingest.rtsp import RtspSource
 from beholden.ingest.source import Source, SourceError, SourceFactory, SourceStatus
 from beholden.model.camera import StreamAddress
@@ -94,6 +95,7 @@ def probe(
     clock: Clock | None = None,
     *,
     make_source: SourceFactory = RtspSource,
+    make_fallback: SourceFactory | None = fallback_source,
     pause: Callable[[float], None] = time.sleep,
 ) -> ProbeResult:
     """Pull until two GOPs are whole or the time is out, and judge. Blocks for at most about ``seconds``.
@@ -106,6 +108,11 @@ def probe(
     source = make_source(address, notebook, clock)
     failure = _pull(source, notebook, clock, seconds, pause)
     source.close()
+    if failure is not None and failure.fallback and make_fallback is not None:
+        # As a recorder's session would: what it can record this way is not a bad camera.
+        found = probe(address, seconds, clock, make_source=make_fallback, make_fallback=None, pause=pause)
+        if found.verdict != "bad":
+            return found
     if notebook.format is None or notebook.key is None:
         return _nothing(failure, source.status, seconds)
     return _judge(notebook, source.status, failure, seconds)
