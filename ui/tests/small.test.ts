@@ -72,7 +72,7 @@ describe('figures', () => {
     expect([duration(400), duration(8000), duration(192_000), duration(187_200_000), duration(3_600_000)]).toEqual(['0 s', '8 s', '3 min 12 s', '2 d 4 h', '1 h'])
     expect([bitrate(420.4), bitrate(3120)]).toEqual(['420 kb/s', '3.1 Mb/s'])
     expect([codecName('avc1.640028'), codecName('h265'), codecName('pcma'), codecName(null), codecName('weird')]).toEqual(['H.264', 'H.265', 'G.711 A-law', '–', 'weird'])
-    expect([short(25), short(12.5)]).toEqual(['25', '12.5'])
+    expect([short(25), short(12.46), short(6.98)]).toEqual(['25', '12.5', '7'])
   })
 })
 

@@ -45,4 +45,4 @@ export function codecName(codec: string | null | undefined): string {
 }
 
 /** One decimal unless whole: `2`, `12.5`. */
-export const short = (value: number): string => (Number.isInteger(value) ? String(value) : value.toFixed(1))
+export const short = (value: number): string => String(Math.round(value * 10) / 10)
