@@ -288,3 +288,14 @@ def test_a_recorder_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
     assert analyser.stats()["cameras"][0]["state"] == "waiting"
     analyser.close()
     keeper.close()
+
+
+def test_a_camera_the_recorder_does_not_know_yet_is_asked_for_again(rig: Rig, moving_square: Path) -> None:
+    """The recorder may learn of a new camera later than the analyser; the first subscription is then lost."""
+    rig.analyser.configure([camera()])
+    rig.until(lambda: rig.buses and len([r for r in rig.buses[-1].sent if r["op"] == "subscribe"]) >= 2)
+    paced(coded(moving_square), rig)
+    rig.until(lambda: rig.row()["last_frame_ms"] is not None)
+    asked = len(rig.buses[-1].sent)
+    time.sleep(2.5)
+    assert len(rig.buses[-1].sent) == asked

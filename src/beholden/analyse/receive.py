@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -20,6 +21,7 @@ StreamId = tuple[int, StreamRole]
 Connect = Callable[[Path], Bus]
 _AGAIN_SECONDS = 1.0
 _LISTEN_SECONDS = 0.25
+_ASK_AGAIN_SECONDS = 2.0
 
 
 class Receiver:
@@ -32,6 +34,7 @@ class Receiver:
         self._wanted: Mapping[StreamId, Feed] = {}
         self._stopping = threading.Event()
         self._reachable = True
+        self._heard: set[StreamId] = set()  # streams that have told their format
         self._thread = threading.Thread(target=self._run, name=f"receive {path.stem}", daemon=True)
         self._thread.start()
 
@@ -64,20 +67,29 @@ class Receiver:
 
     def _serve(self, bus: Bus) -> None:
         self._reachable = True
-        subscribed: set[StreamId] = set()
+        self._heard = set()
+        asked: dict[StreamId, float] = {}
         try:
             while not self._stopping.is_set():
-                wanted = self._wanted
-                for camera, stream in wanted.keys() - subscribed:
-                    bus.subscribe(camera, stream)
-                for camera, stream in subscribed - wanted.keys():
-                    bus.unsubscribe(camera, stream)
-                subscribed = set(wanted)
+                self._ask(bus, asked)
                 message = bus.receive(_LISTEN_SECONDS)
                 if message is not None:
                     self._deliver(message)
         finally:
             bus.close()
+
+    def _ask(self, bus: Bus, asked: dict[StreamId, float]) -> None:
+        """Subscribe to what is wanted, and again to what has not answered with a format yet: the recorder
+        may learn of a new camera after we do, and asking twice changes nothing."""
+        wanted, now = self._wanted, time.monotonic()
+        for camera, stream in wanted.keys() - self._heard:
+            if now - asked.get((camera, stream), -_ASK_AGAIN_SECONDS) >= _ASK_AGAIN_SECONDS:
+                bus.subscribe(camera, stream)
+                asked[camera, stream] = now
+        for camera, stream in asked.keys() - wanted.keys():
+            bus.unsubscribe(camera, stream)
+            del asked[camera, stream]
+            self._heard.discard((camera, stream))
 
     def _deliver(self, message: Message) -> None:
         if not isinstance(message, JsonMessage):
@@ -92,6 +104,7 @@ class Receiver:
         if feed is None:
             return
         if message.kind == "format":
+            self._heard.add(stream_of(message.body))
             feed.put(parse_format(message.body).video)
         else:
             feed.put(Lost(stream_ended=False))
