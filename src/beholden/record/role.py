@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -56,6 +57,7 @@ def run_recorder(
     catalog that fails later degrades what it must and nothing more.
     """
     clock = clock or SystemClock()
+    _spare_the_collector()
     opened = _open_catalog(data_dir, heartbeat, stop)
     if opened is None:
         return
@@ -65,6 +67,13 @@ def run_recorder(
             _Shard(data_dir, shard, catalog, row, configs, clock, heartbeat, ending).run(stop)
     finally:
         catalog.close()
+
+
+def _spare_the_collector() -> None:
+    # Access units are freed by their reference counts; looking for cycles among tens of thousands of
+    # short-lived objects a second finds none and costs about three per cent of a recorder.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 class _Shard:

@@ -53,11 +53,19 @@ class AacDepacketiser(AudioDepacketiser):
     def __init__(self, payload_type: int, on_frame: AudioSink, layout: AacLayout = AacLayout()) -> None:
         super().__init__(payload_type, on_frame)
         self._layout = layout
+        self._hbr = (layout.size_bits, layout.index_bits) == (13, 3)
         self._partial = b""
         self._partial_stamp = -1
         self._partial_size = 0
 
     def _payload(self, payload: bytes, stamp: int, hole: bool) -> None:
+        # What nearly all cameras send: one whole frame a packet, under one header of AAC-hbr.
+        if payload[:2] == b"\x00\x10" and self._hbr and len(payload) > 4:
+            size = (payload[2] << 5) | (payload[3] >> 3)
+            if size == len(payload) - 4:
+                self._partial = b""
+                self._on_frame(stamp, payload[4:], self._layout.frame_samples, hole)
+                return
         sizes, body = self._headers(payload)
         if hole:
             self._partial = b""

@@ -22,12 +22,13 @@ class AudioDepacketiser:
     def packet(self, data: bytes, start: int, end: int) -> None:
         """Take the RTP packet in ``data[start:end]``, whatever it is."""
         header = parse_header(data, start, end)
-        if header is None or header.payload_type != self.payload_type:
+        if header is None or header[3] != self.payload_type:
             return
-        use, hole = self.sequence.accept(header.sequence, header.ssrc)
+        start, end, _, _, sequence, stamp, ssrc = header
+        use, hole = self.sequence.accept(sequence, ssrc)
         if use:
             self.packets += 1
-            self._payload(data[header.start : header.end], header.timestamp, hole)
+            self._payload(data[start:end], stamp, hole)
 
     def _payload(self, payload: bytes, stamp: int, hole: bool) -> None:
         raise NotImplementedError

@@ -60,8 +60,12 @@ class H265Depacketiser(VideoDepacketiser):
                 expected = (number + 1) & 0xFFFF
                 middles += 1
             else:
-                sequence.expected = expected
-                self.packet(data, position + 4, end)
+                if number == expected and head & 0xFF7F == plain and length > 12:
+                    sequence.expected = (number + 1) & 0xFFFF
+                    self.ordered(data, position + 16, end, head != plain, stamp, False)
+                else:
+                    sequence.expected = expected
+                    self.packet(data, position + 4, end)
                 expected, parts = sequence.expected, self._parts
                 open_stamp = self._stamp if self._fragment_at >= 0 else -1
             position = end

@@ -8,18 +8,12 @@ from typing import NamedTuple
 _FIXED = struct.Struct(">BBHII").unpack_from
 _SENDER = struct.Struct(">BBHIQI").unpack_from
 _SENDER_REPORT = 200
+_PLAIN = 0x80  # version 2, no padding, no extension, no CSRC
 
 
-class Header(NamedTuple):
-    """One packet's header; the payload is ``data[start:end]``."""
-
-    start: int
-    end: int
-    marker: bool
-    payload_type: int
-    sequence: int
-    timestamp: int
-    ssrc: int
+Header = tuple[int, int, bool, int, int, int, int]
+"""(start, end, marker, payload type, sequence, timestamp, ssrc); the payload is ``data[start:end]``. A plain
+tuple, for one is made for every packet."""
 
 
 class SenderReport(NamedTuple):
@@ -36,6 +30,8 @@ def parse_header(data: bytes, start: int, end: int) -> Header | None:
     if end - start < 12:
         return None
     flags, second, sequence, timestamp, ssrc = _FIXED(data, start)
+    if flags == _PLAIN:  # nearly all: nothing between header and payload, nothing after it
+        return start + 12, end, second >= 0x80, second & 0x7F, sequence, timestamp, ssrc
     if flags >> 6 != 2:
         return None
     begin = start + 12 + 4 * (flags & 15)
@@ -47,7 +43,7 @@ def parse_header(data: bytes, start: int, end: int) -> Header | None:
         end -= data[end - 1]
     if begin > end:
         return None
-    return Header(begin, end, second >= 0x80, second & 0x7F, sequence, timestamp, ssrc)
+    return begin, end, second >= 0x80, second & 0x7F, sequence, timestamp, ssrc
 
 
 def sender_reports(data: bytes, start: int, end: int) -> list[SenderReport]:

@@ -69,6 +69,10 @@ class VideoDepacketiser:
         use, hole = self.sequence.accept(sequence, ssrc)
         if not use:
             return
+        self.ordered(data, start, end, marker, stamp, hole)
+
+    def ordered(self, data: bytes, start: int, end: int, marker: bool, stamp: int, hole: bool) -> None:
+        """Take a packet of pictures whose turn it is: payload ``data[start:end]``, after a hole or not."""
         self.packets += 1
         if hole:
             self._note_hole(stamp)
@@ -80,7 +84,8 @@ class VideoDepacketiser:
             self._payload(data, start, end)
         if marker and self._trust_marker and (self._has_slice or self._damaged):
             self._end_picture()
-        self.check_size()
+        if len(self._parts) > 256:
+            self.check_size()
 
     def _note_hole(self, stamp: int) -> None:
         if self._fragment_at >= 0:
