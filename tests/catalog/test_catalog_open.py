@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from beholden.catalog import Catalog, CatalogError
+from beholden.catalog.migrations import HEAD
 from beholden.catalog.tables import APPEND_ONLY, metadata
+from beholden.catalog.upgrade import newest
 
 
 def test_migrations_make_the_tables_of_the_code(catalog: Catalog) -> None:
@@ -19,6 +23,21 @@ def test_migrations_make_the_tables_of_the_code(catalog: Catalog) -> None:
     with catalog.read() as conn:
         context = MigrationContext.configure(conn, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+
+
+def test_the_newest_migration_is_the_one_named() -> None:
+    """Opening compares with a constant, so that only an upgrade loads Alembic: the constant must be true."""
+    assert newest() == HEAD
+
+
+def test_opening_an_up_to_date_catalog_does_not_load_alembic(catalog: Catalog, tmp_path: Path) -> None:
+    """A recorder keeps its memory for footage."""
+    code = (
+        "import sys, pathlib; from beholden.catalog import Catalog; "
+        f"Catalog.open(pathlib.Path({str(tmp_path)!r})).close(); print('alembic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_without_rowid_tables_stay_so(catalog: Catalog) -> None:

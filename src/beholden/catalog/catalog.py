@@ -8,19 +8,16 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, inspect
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
 
+from beholden.catalog.migrations import HEAD
 from beholden.model.errors import BeholdenError
 
 FILE_NAME = "catalog.db"
 BUSY_TIMEOUT_MS = 10_000
+QUICK_CHECK_BYTES = 32 * 1024 * 1024
 
 
 class CatalogError(BeholdenError):
@@ -112,24 +109,24 @@ class Catalog:
         return connection
 
     def _check(self) -> None:
+        # A whole check reads every page: worth it while that takes a blink. Damage in a large catalog is
+        # told when it is met, and `beholden check` looks for it.
         with self._engine.connect() as connection:
-            verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
-            if verdict != "ok":
+            connection.exec_driver_sql("select count(*) from sqlite_master").scalar_one()
+            if self.path.stat().st_size > QUICK_CHECK_BYTES:
+                return
+            if connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one() != "ok":
                 raise _corrupt(self.path)
 
     def _upgrade(self) -> None:
-        config = Config()
-        config.set_main_option("script_location", "beholden.catalog:migrations")
-        script = ScriptDirectory.from_config(config)
         with self._engine.connect() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
-        if current == script.get_current_head():
+            current = _revision(connection)
+        if current == HEAD:
             return
-        try:
-            known = current is None or script.get_revision(current) is not None
-        except CommandError:
-            known = False
-        if not known:
+        # Alembic is large, and only the process that upgrades needs it.
+        from beholden.catalog.upgrade import knows, upgrade
+
+        if current is not None and not knows(current):
             raise CatalogError(
                 "catalog_newer",
                 f"The catalog {self.path} was made by a newer version of Beholden.",
@@ -138,9 +135,16 @@ class Catalog:
         with self._write_lock, self._engine.connect() as connection:
             # Two processes may start at once: the second waits here and finds nothing to do.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            upgrade(connection)
             connection.commit()
+
+
+def _revision(connection: Connection) -> str | None:
+    """The schema's revision; None for a database without one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.exec_driver_sql("select version_num from alembic_version").scalar()
+    return None if found is None else str(found)
 
 
 def _corrupt(path: Path) -> CatalogError:
