@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,23 +24,19 @@ class Choice:
     reason: str
 
 
-def order(prefer: Prefer) -> tuple[StreamRole, StreamRole]:
-    """The stream wanted, then the other."""
-    return (StreamRole.MAIN, StreamRole.SUB) if prefer == "main" else (StreamRole.SUB, StreamRole.MAIN)
-
-
 def choose_stream(
-    formats: Mapping[StreamRole, StreamFormat], ability: Ability, prefer: Prefer
+    formats: Mapping[StreamRole, StreamFormat], ability: Ability, order: Sequence[StreamRole]
 ) -> Choice | None:
     """The wanted stream if this browser plays it, else the other one, else the wanted one converted.
 
-    ``formats`` holds the streams that run; None when none does.
+    ``order`` names the camera's streams, the wanted one first; ``formats`` holds those that run. None when
+    none does.
     """
-    running = [stream for stream in order(prefer) if stream in formats]
+    running = [stream for stream in order if stream in formats]
     if not running:
         return None
     wanted = running[0]
-    why = "" if wanted is order(prefer)[0] else f"The {_name(order(prefer)[0])} is not running."
+    why = "" if wanted is order[0] else f"The {_name(order[0])} is not running."
     if ability.plays(formats[wanted].video.codec_string):
         return Choice(wanted, False, _name(wanted), why)
     cannot = f"This browser does not play the {_codec(formats[wanted].video)} of the {_name(wanted)}."

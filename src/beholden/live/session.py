@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from beholden.access.door import Pass
-from beholden.live.choice import Choice, Prefer, choose_stream, order, sound_for
+from beholden.live.choice import Choice, Prefer, choose_stream, sound_for
 from beholden.live.feed import Item, Subscription
 from beholden.live.fragments import FragmentBuilder
 from beholden.live.hub import Hub
@@ -45,11 +45,12 @@ class Socket(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a viewer asks for."""
+    """What a viewer asks for, and which streams the camera has."""
 
     camera: int
     ability: Ability
     prefer: Prefer
+    streams: frozenset[StreamRole] = frozenset(StreamRole)
 
 
 class LiveSession:
@@ -73,7 +74,7 @@ class LiveSession:
         while True:
             choice = await self._choose()
             if choice is None:
-                await self._tell_state(order(self._wish.prefer)[0])
+                await self._tell_state(self._order()[0])
                 await asyncio.sleep(_TICK_SECONDS)
                 continue
             await self._send(choice)
@@ -81,14 +82,20 @@ class LiveSession:
     async def _choose(self) -> Choice | None:
         fast = self._wish.prefer == "main"
         formats: dict[StreamRole, StreamFormat] = {}
-        for stream in order(self._wish.prefer):
+        for stream in self._order():
             async with self._hub.watch(self._wish.camera, stream, fast=fast) as watched:
                 found = watched.feed.format or await _first_format(watched.queue)
             if found is not None:
                 formats[stream] = found
                 if self._wish.ability.plays(found.video.codec_string):
                     break
-        return choose_stream(formats, self._wish.ability, self._wish.prefer)
+        return choose_stream(formats, self._wish.ability, self._order())
+
+    def _order(self) -> list[StreamRole]:
+        """The stream wanted, then the other, as far as the camera has them."""
+        both = [StreamRole.MAIN, StreamRole.SUB]
+        wanted = both if self._wish.prefer == "main" else both[::-1]
+        return [stream for stream in wanted if stream in self._wish.streams]
 
     async def _send(self, choice: Choice) -> None:
         """Until the stream becomes one that this browser does not play, or is gone for long."""

@@ -12,7 +12,8 @@ from anyio import to_thread
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from beholden.access.door import Pass
-from beholden.access.refusal import NoSuchCameraError, NotPermittedError
+from beholden.access.refusal import NotPermittedError
+from beholden.catalog import cameras
 from beholden.live.choice import Prefer
 from beholden.live.hub import Hub
 from beholden.live.session import LiveSession, Wish
@@ -33,20 +34,28 @@ async def serve_live(websocket: WebSocket, hub: Hub) -> None:
     ctx, camera = context(websocket), int(websocket.path_params["camera"])
     await websocket.accept()
     prefer: Prefer = "sub" if websocket.query_params.get("prefer") == "sub" else "main"
-    wish = Wish(camera, Ability.parse(websocket.query_params.get("codecs")), prefer)
+    ability = Ability.parse(websocket.query_params.get("codecs"))
     try:
         leave = await _open(ctx, websocket, camera)
+        streams = await to_thread.run_sync(_streams, ctx, camera)
     except NotPermittedError as error:
         await websocket.close(FORBIDDEN, error.message)
         return
-    except NoSuchCameraError as error:
+    except BeholdenError as error:  # no such camera, or it was removed
         await websocket.close(NO_CAMERA, error.message)
         return
+    wish = Wish(camera, ability, prefer, streams)
     session = LiveSession(hub, ctx.clock, websocket, wish, lambda stream: _state(ctx, camera, stream))
     code, reason = await _until_over(session.run(leave), _hold(ctx, leave), _until_gone(websocket))
     if code:
         with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect):
             await websocket.close(code, reason)
+
+
+def _streams(ctx: Context, camera: int) -> frozenset[StreamRole]:
+    with ctx.catalog.read() as conn:
+        config = cameras.get(conn, None, camera)
+    return frozenset(role for role in StreamRole if config.address(role) is not None)
 
 
 async def _open(ctx: Context, websocket: WebSocket, camera: int) -> Pass:
