@@ -8,10 +8,12 @@ import pytest
 
 from beholden.access.links import use_link
 from beholden.access.passwords import Passwords
+from beholden.bus.paths import run_dir
 from beholden.catalog import Catalog, sessions, users
 from beholden.catalog.users import User
 from beholden.model.access import Role
 from beholden.model.time import SystemClock
+from beholden.run.ready import forget_address, note_address
 
 SECRET = "correct horse battery"
 
@@ -98,6 +100,16 @@ def test_a_link_can_be_had_again(beholden: Any, catalog: Catalog) -> None:
     assert "#token=" in beholden("user", "link", "eve").out
     answer = beholden("user", "link", "adam")
     assert (answer.code, "no user 'adam'" in answer.err) == (1, True)
+
+
+def test_a_link_leads_to_the_node_that_runs(beholden: Any, catalog: Catalog) -> None:
+    """Its real address while it runs; the configured one when it does not."""
+    state = run_dir(catalog.path.parent)
+    beholden("user", "add", "eve")
+    note_address(state, "http://127.0.0.1:9123")
+    assert "http://127.0.0.1:9123/sign-in#token=" in beholden("user", "link", "eve").out
+    forget_address(state)
+    assert "http://127.0.0.1:8484/sign-in#token=" in beholden("user", "link", "eve").out
 
 
 def test_rights_are_given_and_taken(beholden: Any, catalog: Catalog) -> None:

@@ -18,7 +18,7 @@ from beholden.model.time import Clock, SystemClock
 from beholden.run import data_directory, first_start, logs, ports, roles
 from beholden.run.launcher import ForkServerLauncher, Launcher
 from beholden.run.lock import InstanceLock
-from beholden.run.ready import ReadyCall
+from beholden.run.ready import ReadyCall, forget_address, note_address
 from beholden.run.roles import RoleSpec
 from beholden.run.settings import Settings
 from beholden.run.supervisor import Supervisor
@@ -68,8 +68,10 @@ def _supervise(
     supervisor = Supervisor(state_dir, launcher, clock, lambda: wanted_roles(settings, catalog))
     ready = _ready_call(settings, catalog, clock, say)
     log.info("starting", version=__version__, data=str(settings.data), pid=os.getpid())
+    note_address(state_dir, settings.base_url)
     with _stop_on_signals(supervisor) as stop, contextlib.closing(launcher):
         supervisor.run(stop, ready.tick)
+    forget_address(state_dir)
     with contextlib.suppress(OSError):
         (state_dir / roles.FILE_NAME).unlink()
     say("Stopped.")

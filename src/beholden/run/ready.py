@@ -6,12 +6,33 @@ import contextlib
 import http.client
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 
 from beholden.model.time import Clock
 
 # Past this, something is wrong and waiting silently is no answer.
 LATE_SECONDS = 30.0
+ADDRESS_FILE = "address"
 _ANSWER_SECONDS = 0.5
+
+
+def note_address(state_dir: Path, address: str) -> None:
+    """Leave the address people use where other commands find it, for as long as the node runs."""
+    (state_dir / ADDRESS_FILE).write_text(address, encoding="utf-8")
+
+
+def forget_address(state_dir: Path) -> None:
+    """The node has stopped."""
+    with contextlib.suppress(OSError):
+        (state_dir / ADDRESS_FILE).unlink()
+
+
+def noted_address(state_dir: Path) -> str | None:
+    """The address of the node that runs on this data directory, when one does."""
+    try:
+        return (state_dir / ADDRESS_FILE).read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
 
 
 class ReadyCall:

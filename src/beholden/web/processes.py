@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,8 @@ def read_roles(data_dir: Path) -> list[RoleRow]:
 
 
 class Usage:
-    """CPU and memory by process id. CPU is over the time since the last question."""
+    """CPU and memory by process id. CPU is over the time since the last question, at the first one since
+    the process began."""
 
     def __init__(self) -> None:
         self._known: dict[int, psutil.Process] = {}
@@ -60,11 +62,21 @@ class Usage:
             self._known = {pid: process for pid, process in self._known.items() if pid in wanted}
             for pid in wanted:
                 try:
-                    process = self._known.setdefault(pid, psutil.Process(pid))
-                    found[pid] = (process.cpu_percent(None), process.memory_info().rss)
+                    known = self._known.get(pid)
+                    process = known or psutil.Process(pid)
+                    percent = process.cpu_percent(None)  # since the last question; 0 at the first
+                    if known is None:
+                        self._known[pid] = process
+                        percent = _since_start(process)
+                    found[pid] = (percent, process.memory_info().rss)
                 except psutil.Error:
                     self._known.pop(pid, None)
         return found
+
+
+def _since_start(process: psutil.Process) -> float:
+    used = process.cpu_times()
+    return float(100 * (used.user + used.system) / max(0.1, time.time() - process.create_time()))
 
 
 def show_roles(roles: list[RoleRow], usage: Usage) -> list[dict[str, Any]]:

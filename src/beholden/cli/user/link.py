@@ -23,8 +23,10 @@ def link(data: Data, name: UserName) -> None:
 def say_link(data: Path, token: str) -> None:
     """Print where to open a token, on a line of its own."""
     from beholden.access.links import link_path
+    from beholden.bus.paths import run_dir
     from beholden.run import settings
+    from beholden.run.ready import noted_address
 
-    base = settings.load(data=data).base_url
+    base = noted_address(run_dir(data)) or settings.load(data=data).base_url
     say("This link signs in once, within a day:")
     say(f"{base}{link_path(token)}")
