@@ -59,7 +59,7 @@ class Archive:
         stream: StreamRole = StreamRole.MAIN,
         epoch: int = 0,
     ) -> SegmentKey:
-        """One file holding ``rounds`` rounds of a clip, fragments of at most ``fragment_ms``; indexed unless growing."""
+        """A file of ``rounds`` rounds of a clip in fragments of ``fragment_ms`` at most; indexed unless growing."""
         coded = coded_clip(clip)
         key = SegmentKey(self.camera, stream, start_ms, epoch)
         init, fragments, entries, ticks = write_fragments(coded, start_ms, rounds, fragment_ms)
@@ -91,7 +91,7 @@ class Archive:
             gaps.open_gap(conn, start_ms, gaps.Gap(self.camera, StreamRole.MAIN, start_ms, end_ms, cause, ""))
 
 
-def write_fragments(coded: Coded, start_ms: int, rounds: int, fragment_ms: int):  # noqa: ANN201
+def write_fragments(coded: Coded, start_ms: int, rounds: int, fragment_ms: int):
     """(init, fragments, index entries, ticks) of a clip written as the recorder writes."""
     writer, audio_rate = fmp4.FragmentWriter(), coded.format.audio.rate if coded.format.audio else 0
     fragments, entries = [], []
@@ -177,10 +177,8 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
     volume = Volume.create(tmp_path / "footage")
     with catalog.write() as conn:
         volume_id = volumes.add(conn, START_MS, volume.uuid, str(volume.path))
-        camera = (
-            cameras.add(
+        camera = cameras.add(
             conn, SecretBox.open(tmp_path), START_MS, NewCamera("gate", "rtsp://127.0.0.1/gate")
-        )
         )
     made = Archive(catalog, volume, volume_id, Footage(catalog, {volume_id: volume}), camera)
     yield made

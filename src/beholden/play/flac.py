@@ -6,6 +6,7 @@ priming, padding or a seam.
 
 from __future__ import annotations
 
+import bisect
 from fractions import Fraction
 from typing import Literal
 
@@ -57,7 +58,7 @@ class FlacEncoder:
         self._contexts: dict[int, av.AudioCodecContext] = {}
 
     def encode(self, samples: Samples) -> bytes:
-        """One frame of ``len(samples) / channels`` samples a channel (16..1024)."""
+        """One frame of ``len(samples) / channels`` samples a channel (16 to 1039)."""
         size = len(samples) // self._channels
         layout = "mono" if self._channels == 1 else "stereo"
         frame = av.AudioFrame.from_ndarray(
@@ -90,34 +91,58 @@ class FlacConverter:
         self._law: Law = "ulaw" if source.coding == "ulaw" else "alaw"
         self._channels = source.channels
         self._encoder = FlacEncoder(source.timescale, source.channels)
-        self.track = flac_track(source.timescale, source.channels, LARGEST_BLOCK)
+        self.track = flac_track(source.timescale, source.channels, LARGEST_BLOCK + SMALLEST_BLOCK)
 
     def convert(self, run: Run) -> Run | None:
         """The same samples at the same times; None when there are too few for a frame."""
-        target = Run(AUDIO_TRACK, run.time)
-        blocks = _blocks(run, self._channels)
-        ends = [*(start for start, _ in blocks[1:]), run.end]
+        blocks = [block for stretch in _stretches(run, self._channels) for block in stretch.blocks()]
+        if not blocks:
+            return None
+        target = Run(AUDIO_TRACK, blocks[0][0])
+        ends = [*(start for start, _ in blocks[1:]), max(run.end, blocks[-1][0] + 1)]
         for (start, data), end in zip(blocks, ends, strict=True):
             coded = self._encoder.encode(decode_g711(data, self._law))
             target.samples.append(Sample(coded, max(1, end - start)))
-        if not target.samples:
-            return None
-        target.time = blocks[0][0]
         return target
 
 
-def _blocks(run: Run, channels: int) -> list[tuple[int, bytes]]:
-    """Recorded frames joined and cut to (time, bytes) of 16 to 1024 samples; a block never spans a hole."""
-    blocks: list[tuple[int, bytearray]] = []
+class _Stretch:
+    """Recorded frames without a hole between them, as one string of bytes that knows its times."""
+
+    def __init__(self, channels: int) -> None:
+        self._channels = channels
+        self._data = bytearray()
+        self._starts: list[int] = []  # of each frame, in samples
+        self._times: list[int] = []
+
+    def add(self, time: int, data: bytes) -> None:
+        self._starts.append(len(self._data) // self._channels)
+        self._times.append(time)
+        self._data += data
+
+    def blocks(self) -> list[tuple[int, bytes]]:
+        """(time, bytes) of 16 to about 1024 samples; nothing for a stretch that is shorter than that."""
+        count = len(self._data) // self._channels
+        edges = list(range(0, count, LARGEST_BLOCK))
+        if len(edges) > 1 and count - edges[-1] < SMALLEST_BLOCK:
+            edges.pop()  # too little to stand alone: the block before it takes it along
+        if count < SMALLEST_BLOCK:
+            return []
+        cut = [edge * self._channels for edge in [*edges, count]]
+        return [(self._time(edge), bytes(self._data[cut[n] : cut[n + 1]])) for n, edge in enumerate(edges)]
+
+    def _time(self, at: int) -> int:
+        frame = bisect.bisect_right(self._starts, at) - 1
+        return self._times[frame] + at - self._starts[frame]
+
+
+def _stretches(run: Run, channels: int) -> list[_Stretch]:
+    stretches: list[_Stretch] = []
     at, hole = run.time, True
     for sample in run.samples:
-        size = LARGEST_BLOCK * channels
-        for start in range(0, len(sample.data), size):
-            piece = sample.data[start : start + size]
-            if hole or len(blocks[-1][1]) + len(piece) > size:
-                blocks.append((at + start // channels, bytearray()))
-                hole = False
-            blocks[-1][1].extend(piece)
+        if hole:
+            stretches.append(_Stretch(channels))
+        stretches[-1].add(at, sample.data)
         at += sample.duration
         hole = sample.duration > len(sample.data) // channels + _HOLE
-    return [(time, bytes(data)) for time, data in blocks if len(data) >= SMALLEST_BLOCK * channels]
+    return stretches
