@@ -250,7 +250,7 @@ async function api(request, url) {
   if (one && one[2]) {
     const [from, to] = [query.get('from'), query.get('to')]
     const converted = camera.id === 3
-    return { body: { playlist: `/media/cameras/${camera.id}/playlist.m3u8?${new URLSearchParams({ from, to })}`, from, to, video: converted ? 'H.265 converted to H.264 for this browser' : 'H.264 as recorded', audio: 'no sound', spans: spansOf(camera.id, Date.parse(from), Date.parse(to)).map(([a, b]) => ({ start: iso(a), end: iso(b) })) } }
+    return { body: { playlist: `/media/cameras/${camera.id}/playlist.m3u8?${new URLSearchParams({ from, to })}`, from, to, video: converted ? 'converted to H.264' : 'as recorded', audio: 'none recorded', spans: spansOf(camera.id, Date.parse(from), Date.parse(to)).map(([a, b]) => ({ start: iso(a), end: iso(b) })) } }
   }
   if (one && method === 'PATCH') {
     const { url: main, sub_url, password, username, ...plain } = await readBody(request)

@@ -234,6 +234,7 @@ describe('the live player', () => {
 
   it('jumps when it is more than a second behind and plays faster when it is a little', async () => {
     await live()
+    await vi.advanceTimersByTimeAsync(3000) // no longer starting
     buffer().ranges = [[1, 4]]
     video.currentTime = 1.5
     await vi.advanceTimersByTimeAsync(250)

@@ -14,6 +14,12 @@ describe('pace', () => {
     expect(pace(1.25, 0.2)).toEqual({ rate: 1, jump: true })
   })
 
+  it('jumps sooner when the stream has just begun', () => {
+    expect(pace(0.6, 0.2).jump).toBe(false)
+    expect(pace(0.6, 0.2, true).jump).toBe(true)
+    expect(pace(0.4, 0.2, true).jump).toBe(false)
+  })
+
   it('slows down gently when the buffer runs low', () => {
     const { rate, jump } = pace(0.05, 0.2)
     expect(rate).toBeLessThan(1)

@@ -54,6 +54,8 @@ interface StartMessage {
 
 const STALL_MS = 2500
 const TICK_MS = 250
+/** How long after its first fragment a stream counts as starting. */
+const START_MS = 2500
 const MAX_QUEUE_BYTES = 16 << 20
 const KEEP_BEHIND = 6
 const BACKOFF_MS = [300, 800, 1500, 3000, 5000, 8000]
@@ -90,6 +92,7 @@ export class LivePlayer {
   private readonly hold: Hold
   private floor = Infinity
   private lastFragment = 0
+  private firstFragment = 0
   private shownArrival: number | null = null
   private ages: number[] = []
   private bytesSince = { at: 0, bytes: 0 }
@@ -273,11 +276,13 @@ export class LivePlayer {
   private onInit(body: Uint8Array<ArrayBuffer>): void {
     this.scale = timescale(body) ?? 0
     this.waitsForKey = false
+    this.firstFragment = 0
     this.push(body)
   }
 
   private onFragment(body: Uint8Array<ArrayBuffer>, arrival: number): void {
     this.lastFragment = Date.now()
+    this.firstFragment ||= this.lastFragment
     this.retry = 0
     this.serverSays = null
     const info = this.scale ? fragmentInfo(body, this.scale) : null
@@ -353,7 +358,7 @@ export class LivePlayer {
   private keepPace(end: number): void {
     this.floor = Math.min(this.floor, end - this.video.currentTime)
     if (!Number.isFinite(this.floor)) return
-    const { rate, jump } = pace(this.floor, this.hold.seconds)
+    const { rate, jump } = pace(this.floor, this.hold.seconds, Date.now() - this.firstFragment < START_MS)
     if (jump) this.video.currentTime = end - this.hold.seconds
     if (Math.abs(this.video.playbackRate - rate) > 0.004) this.video.playbackRate = rate
     this.floor = Infinity

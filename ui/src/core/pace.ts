@@ -13,11 +13,13 @@ export interface PaceAnswer {
 }
 
 export const JUMP_BEHIND = 1
+const JUMP_AT_START = 0.25
 const DEAD_BAND = 0.03
 
-export function pace(floor: number, hold: number): PaceAnswer {
+/** `starting`: the stream has just begun with the GOP so far; better one jump now than seconds of catching up. */
+export function pace(floor: number, hold: number, starting = false): PaceAnswer {
   const late = floor - hold
-  if (late > JUMP_BEHIND) return { rate: 1, jump: true }
+  if (late > (starting ? JUMP_AT_START : JUMP_BEHIND)) return { rate: 1, jump: true }
   if (late > DEAD_BAND) return { rate: Math.min(1.25, 1.02 + late * 0.6), jump: false }
   if (late < -DEAD_BAND) return { rate: Math.max(0.92, 1 + late), jump: false }
   return { rate: 1, jump: false }

@@ -1,4 +1,4 @@
-import { match, type Route } from '../core/router'
+import { match, type PageName, type Route } from '../core/router'
 
 /**
  * The current view as a URL. Links are ordinary `<a href>`; a click on one of this site is turned into `go`. Back and
@@ -40,9 +40,9 @@ class CurrentRoute {
     history.replaceState({ key: this.key }, '', url)
   }
 
-  /** The page shows its content: put the scroll where it was. */
-  settled(): void {
-    if (this.wantedScroll === null) return
+  /** A page shows its content: put the scroll where it was. A page that is being left has no say. */
+  settled(page: PageName): void {
+    if (this.wantedScroll === null || page !== this.value.page) return
     const top = this.wantedScroll
     this.wantedScroll = null
     requestAnimationFrame(() => scrollTo({ top, behavior: 'instant' }))
