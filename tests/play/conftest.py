@@ -59,7 +59,7 @@ class Archive:
         stream: StreamRole = StreamRole.MAIN,
         epoch: int = 0,
     ) -> SegmentKey:
-        """A file of ``rounds`` rounds of a clip in fragments of ``fragment_ms`` at most; indexed unless growing."""
+        """A file of ``rounds`` rounds of a clip; fragments last ``fragment_ms`` at most."""
         coded = coded_clip(clip)
         key = SegmentKey(self.camera, stream, start_ms, epoch)
         init, fragments, entries, ticks = write_fragments(coded, start_ms, rounds, fragment_ms)

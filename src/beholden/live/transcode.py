@@ -11,6 +11,7 @@ import contextlib
 import struct
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections import deque
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,6 +19,7 @@ import structlog
 from beholden.live.feed import Feed
 from beholden.model.camera import StreamRole
 from beholden.model.media import AccessUnit, StreamFormat, Track, VideoFormat
+from beholden.model.time import TICKS_PER_SECOND
 from beholden.record import fmp4
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ HEADER = struct.Struct(">IBBQQ")
 INIT, PICTURE = 0, 1
 _LARGEST = 16 * 1024 * 1024
 _RETRY_SECONDS = 2.0
+_SOUND_KEPT = 1000
+_AHEAD_TICKS = TICKS_PER_SECOND // 5  # sound may run ahead of the pictures by this
 
 
 class TranscodedFeed(Feed):
@@ -40,6 +44,7 @@ class TranscodedFeed(Feed):
         self._hub = hub
         self._fast = fast
         self._source: StreamFormat | None = None
+        self._sound: deque[AccessUnit] = deque(maxlen=_SOUND_KEPT)
 
     async def _pull(self) -> None:
         while True:
@@ -64,10 +69,11 @@ class TranscodedFeed(Feed):
                 for item in await watched.queue.take(60.0):
                     if isinstance(item, StreamFormat):
                         self._source = item
+                        self._sound.clear()
                         init = fmp4.build_init(StreamFormat(item.video))
                         process.stdin.write(HEADER.pack(len(init), INIT, 0, 0, 0) + init)
                     elif item.track is Track.AUDIO:
-                        self._on_unit(item)
+                        self._sound.append(item)
                     else:
                         head = HEADER.pack(item.size, PICTURE, item.key, item.pts, item.arrival_ms)
                         process.stdin.write(head + item.data())
@@ -84,8 +90,17 @@ class TranscodedFeed(Feed):
                     self._on_converted(fmp4.parse_init(body).video)
                 else:
                     self._on_unit(AccessUnit(Track.VIDEO, time, bool(key), (body,), size, arrival_ms))
+                    self._sound_until(time)
         finally:
             write.cancel()
+
+    def _sound_until(self, time: int) -> None:
+        """Sound waits for the pictures it belongs to."""
+        audio = self._source.audio if self._source is not None else None
+        while audio is not None and self._sound:
+            if self._sound[0].pts * TICKS_PER_SECOND > (time + _AHEAD_TICKS) * audio.rate:
+                return
+            self._on_unit(self._sound.popleft())
 
     def _on_converted(self, video: VideoFormat) -> None:
         audio = self._source.audio if self._source is not None else None

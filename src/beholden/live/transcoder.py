@@ -27,7 +27,6 @@ class Transcoder:
         self._encoder: H264Encoder | None = None
         self._arrivals: dict[int, int] = {}
         self._newest = -1
-        self._key_due = True
 
     def begin(self, init: bytes) -> None:
         """Pictures are of this format from now on."""
@@ -35,26 +34,23 @@ class Transcoder:
         self._decoder = VideoDecoder(track, low_delay=True)
         self._encoder = H264Encoder(*browser_size(track.width, track.height))
         self._newest = -1
-        self._key_due = True
         made = fmp4.build_init(StreamFormat(self._encoder.format))
         self._send(INIT, False, 0, 0, made)
 
-    def picture(self, data: bytes, key: bool, time: int, arrival_ms: int) -> None:
+    def picture(self, data: bytes, time: int, arrival_ms: int) -> None:
         """One coded picture."""
         if self._decoder is None or self._encoder is None:
             return
         self._arrivals[time] = arrival_ms
         while len(self._arrivals) > _ARRIVALS_KEPT:
             del self._arrivals[next(iter(self._arrivals))]
-        self._key_due = self._key_due or key
         for frame in self._decoder.decode(data, time):
             shown = int(frame.pts if frame.pts is not None else time)
             if shown <= self._newest and self._newest - shown < 90_000:
                 shown = self._newest + 1
-            for coded_time, coded_key, coded in self._encoder.encode(frame, shown, key=self._key_due):
+            for coded_time, coded_key, coded in self._encoder.encode(frame, shown, key=frame.key_frame):
                 arrival = self._arrivals.get(coded_time, arrival_ms)
                 self._send(PICTURE, coded_key, coded_time, arrival, coded)
-            self._key_due = False
             self._newest = shown
 
     def _send(self, kind: int, key: bool, time: int, arrival_ms: int, body: bytes) -> None:
@@ -66,14 +62,14 @@ def serve(source: BinaryIO, out: BinaryIO) -> None:
     """Convert until the source ends."""
     transcoder = Transcoder(out)
     while len(head := source.read(HEADER.size)) == HEADER.size:
-        size, kind, key, time, arrival_ms = HEADER.unpack(head)
+        size, kind, _, time, arrival_ms = HEADER.unpack(head)
         body = source.read(size)
         if len(body) < size:
             return
         if kind == INIT:
             transcoder.begin(body)
         else:
-            transcoder.picture(body, bool(key), time, arrival_ms)
+            transcoder.picture(body, time, arrival_ms)
 
 
 def main() -> None:
