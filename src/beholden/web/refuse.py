@@ -41,6 +41,8 @@ STATUS = {
     "bus_timeout": 503,
     "bus_closed": 503,
     "wrong_secret_key": 503,
+    "busy": 503,
+    "took_too_long": 503,
     "wrong_host": 421,
 }
 _HTTP = {
