@@ -121,7 +121,8 @@ def test_a_header_is_within_its_packet(data: bytes) -> None:
     """Whatever the bytes, the payload lies inside, and reports parse or do not."""
     header = parse_header(data, 0, len(data))
     if header is not None:
-        assert 12 <= header.start <= header.end <= len(data)
+        start, end = header[:2]
+        assert 12 <= start <= end <= len(data)
     assert isinstance(sender_reports(data, 0, len(data)), list)
 
 

@@ -154,8 +154,9 @@ def test_roles_are_forked_from_a_clean_process() -> None:
     """What is preloaded has no decoder, array, detector or web code, and no second thread to lose in a
     fork; importing it elsewhere changes nothing."""
     program = (
-        "import signal, sys, threading, json; import beholden.run.preload;"
-        "print(json.dumps([threading.active_count(), signal.getsignal(signal.SIGTERM) == signal.SIG_DFL,"
+        "import signal, sys, threading, json; before = signal.getsignal(signal.SIGTERM);"
+        "import beholden.run.preload;"
+        "print(json.dumps([threading.active_count(), signal.getsignal(signal.SIGTERM) == before,"
         " sorted(sys.modules)]))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
