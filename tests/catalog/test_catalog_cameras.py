@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from beholden.catalog import Catalog, cameras, journal
+from beholden.catalog import Catalog, cameras, gaps, journal
 from beholden.catalog.cameras import NewCamera
+from beholden.catalog.gaps import Gap
 from beholden.catalog.secrets import SecretBox
+from beholden.model.camera import StreamRole
 from beholden.model.errors import BeholdenError
+from beholden.model.gap import GapCause
 
 
 def add(
@@ -119,6 +123,31 @@ def test_changes_are_journalled_without_secrets(catalog: Catalog, box: SecretBox
     }
     assert (changed.main.username, changed.main.password, changed.keep_days) == ("new", "newpass", 3.0)
     assert "newpass" not in str(facts)
+
+
+def test_an_empty_user_name_means_the_one_in_the_address(catalog: Catalog, box: SecretBox) -> None:
+    """Forms send empty fields; a login pasted with the address is not lost for that."""
+    with catalog.write() as conn:
+        new = NewCamera("Yard", "rtsp://bob:pw@127.0.0.1/x", username="", password="")
+        camera_id = cameras.add(conn, box, 1000, new)
+        added = cameras.get(conn, box, camera_id)
+        changes = {"main_url": "rtsp://eve:other@127.0.0.1/x", "username": ""}
+        cameras.change(conn, box, 2000, camera_id, changes)
+        changed = cameras.get(conn, box, camera_id)
+    assert (added.main.username, added.main.password) == ("bob", "pw")
+    assert (changed.main.username, changed.main.password) == ("eve", "other")
+
+
+def test_a_removed_camera_leaves_no_gap_open(catalog: Catalog, box: SecretBox) -> None:
+    """Its gap ends with it, and what the recorder tells late opens no new one."""
+    camera_id = add(catalog, box)
+    gap = Gap(camera_id, StreamRole.MAIN, 1500, None, GapCause.CAMERA_LOST, "reset")
+    with catalog.write() as conn:
+        gaps.open_gap(conn, 1500, gap)
+        cameras.remove(conn, 2000, camera_id)
+        gaps.open_gap(conn, 2500, replace(gap, start_ms=2500))
+        (found,) = gaps.between(conn, camera_id, StreamRole.MAIN, 0, 10_000)
+    assert (found.start_ms, found.end_ms) == (1500, 2000)
 
 
 def test_a_shard_takes_a_bounded_number(catalog: Catalog, box: SecretBox) -> None:

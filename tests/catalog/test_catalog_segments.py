@@ -136,6 +136,18 @@ def test_the_first_cause_of_a_gap_counts(catalog: Catalog) -> None:
         assert [fact.kind for fact in journal.entries(conn)] == ["gap_opened", "gap_closed"]
 
 
+def test_a_gap_of_a_stopped_recorder_ends_where_another_cause_is_found(catalog: Catalog) -> None:
+    """After a restart a camera that is gone is told as gone, not as a crash that is long over."""
+    with catalog.write() as conn:
+        gaps.open_gap(conn, 1, Gap(1, StreamRole.MAIN, 1000, None, GapCause.RECORDER_CRASHED, ""))
+        gaps.open_gap(conn, 2, Gap(1, StreamRole.MAIN, 4000, None, GapCause.CAMERA_LOST, ""))
+        found = gaps.between(conn, 1, StreamRole.MAIN, 0, 10_000)
+    assert [(item.start_ms, item.end_ms, item.cause) for item in found] == [
+        (1000, 4000, GapCause.RECORDER_CRASHED),
+        (4000, None, GapCause.CAMERA_LOST),
+    ]
+
+
 def test_an_open_gap_is_found_in_any_later_range(catalog: Catalog) -> None:
     """A gap that lasts is shown until footage is back."""
     with catalog.write() as conn:

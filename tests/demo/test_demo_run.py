@@ -186,21 +186,21 @@ def test_the_catalog_follows_what_is_served(tmp_path: Path) -> None:
     """Cameras are added once, moved when the port is another, switched off when not served; others are let
     be."""
     chosen = settings.load(data=tmp_path)
-    assert run._add_cameras(chosen, [_entry("Gate", 1000), _entry("Yard", 1000)])
+    assert run._add_cameras(chosen, [_entry("Forecourt", 1000), _entry("Street", 1000)])
     assert run._used_port(tmp_path) == 1000
     catalog = Catalog.open_existing(tmp_path)
     box = SecretBox.open(tmp_path)
     with catalog.write() as conn:
-        cameras.add(conn, box, 1, cameras.NewCamera("Mine", "rtsp://10.0.0.9/stream"))
+        cameras.add(conn, box, 1, cameras.NewCamera("Mine", "rtsp://127.0.0.1:9/mine/main"))
         users.add(conn, 1, "admin", Role.ADMIN, "a hash")
-    assert not run._add_cameras(chosen, [_entry("Gate", 2000)])
+    assert not run._add_cameras(chosen, [_entry("Forecourt", 2000)])
     with catalog.read() as conn:
         found = {each.name: (each.main.url, each.enabled) for each in cameras.present(conn, box)}
     catalog.close()
     assert found == {
-        "Gate": ("rtsp://127.0.0.1:2000/gate/main", True),
-        "Yard": ("rtsp://127.0.0.1:1000/yard/main", False),
-        "Mine": ("rtsp://10.0.0.9/stream", True),
+        "Forecourt": ("rtsp://127.0.0.1:2000/forecourt/main", True),
+        "Street": ("rtsp://127.0.0.1:1000/street/main", False),
+        "Mine": ("rtsp://127.0.0.1:9/mine/main", True),
     }
 
 
@@ -216,7 +216,7 @@ def test_nothing_changes_when_nothing_has_changed(tmp_path: Path) -> None:
 
 
 def test_who_has_a_password_still_gets_a_link(tmp_path: Path) -> None:
-    """The demo gives a one-time link at every start, after the first line and only once."""
+    """The demo gives a one-time link at every start, on the first line and only once."""
     chosen = settings.load(data=tmp_path)
     run._add_cameras(chosen, [])
     catalog = Catalog.open_existing(tmp_path)
@@ -228,8 +228,8 @@ def test_who_has_a_password_still_gets_a_link(tmp_path: Path) -> None:
     tell("Beholden is running at http://127.0.0.1:8484")
     tell("Stopped.")
     assert [line.split("#")[0] for line in said] == [
-        "Beholden is running at http://127.0.0.1:8484",
-        "Sign in (this link works once, for a day): http://127.0.0.1:8484/sign-in",
+        "Beholden is running at http://127.0.0.1:8484. Sign in (this link works once, for a day): "
+        "http://127.0.0.1:8484/sign-in",
         "Stopped.",
     ]
 

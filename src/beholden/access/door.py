@@ -89,7 +89,7 @@ class _Recent:
     at: float  # monotonic
 
 
-_Key = tuple[int, int, Action, int, str]
+_Key = tuple[int, int, Action, int, int | None, str]
 
 
 class Door:
@@ -113,14 +113,14 @@ class Door:
         """Leave for one act of viewing, its look durable in the catalog.
 
         ``what`` names the thing (``"main 1795472104250-0"``, ``"event 12 still"``, ``"live main stream"``)
-        without the user's words. Playback and stills of the same ``what`` and ``start_ms`` by the same
+        without the user's words. Playback and stills of the same ``what`` and range by the same
         session within ten minutes are one look; rights are checked every time all the same.
 
         Raises NotPermittedError (also for a session that has ended), NoSuchCameraError, CatalogError.
         Blocks for a durable write: call it in a thread.
         """
         self._check(viewer, camera, action)
-        key = (viewer.session_id, camera, action, start_ms, what)
+        key = (viewer.session_id, camera, action, start_ms, end_ms, what)
         if action not in _COALESCED:
             look_id = self._write(viewer, camera, action, start_ms, end_ms, what)
             return Pass(_DOOR, viewer, camera, action, start_ms, end_ms, what, look_id)

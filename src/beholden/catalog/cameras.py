@@ -9,10 +9,10 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from sqlalchemy import Connection, Row, func, select, update
 
-from beholden.catalog import journal
+from beholden.catalog import gaps, journal
 from beholden.catalog.secrets import SecretBox
 from beholden.catalog.tables import camera
-from beholden.model.camera import CameraConfig, StreamAddress
+from beholden.model.camera import CameraConfig, StreamAddress, StreamRole
 from beholden.model.errors import BeholdenError
 
 CAMERAS_PER_SHARD = 32
@@ -61,8 +61,9 @@ def add(conn: Connection, box: SecretBox, at_ms: int, new: NewCamera, *, by: str
     """
     main = split_url(new.main_url)
     sub = split_url(new.sub_url) if new.sub_url else None
-    username = main.username if new.username is None else new.username
-    password = main.password if new.password is None else new.password
+    # An empty field of a form means "as in the address", not "nobody".
+    username = new.username or main.username
+    password = new.password or main.password
     _check_values(new.name, new.analyse, new.keep_days)
     _check_name_free(conn, new.name, None)
     values = {
@@ -105,8 +106,8 @@ def change(
         if values.get(key):
             address = split_url(values[key])
             values[key] = address.url
-            if address.username:
-                values.setdefault("username", address.username)
+            if address.username and not values.get("username"):
+                values["username"] = address.username
                 password = address.password if password is None else password
     _check_values(
         values.get("name", row.name),
@@ -138,6 +139,8 @@ def remove(
         .where(camera.c.id == camera_id)
         .values(removed_ms=at_ms, enabled=False, rev=row.rev + 1, password_sealed=None, keep_days=keep)
     )
+    for role in StreamRole:
+        gaps.close_gap(conn, at_ms, camera_id, role, at_ms)
     if delete_footage:
         # Retention doubts mass deletions; days that a person set are its confirmation.
         journal.append(conn, at_ms, "camera_changed", camera_id, {"keep_days": keep, **_by(by)})

@@ -8,9 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, or_, select, update
 
 from beholden.catalog import journal
+from beholden.catalog.tables import camera as camera_table
 from beholden.catalog.tables import gap
 from beholden.model.camera import StreamRole
 from beholden.model.gap import GapCause
+
+_OF_RECORDERS = (GapCause.RECORDER_STOPPED, GapCause.RECORDER_CRASHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,17 @@ class Gap:
 def open_gap(conn: Connection, at_ms: int, item: Gap) -> None:
     """Record that footage stopped.
 
-    A gap already open on this stream stays as it is: the first cause counts.
+    A gap already open on this stream stays as it is: the first cause counts. Only one that a stop or crash of
+    the recorder left ends where a running recorder finds another cause. A removed camera has no gaps.
     """
-    if item.end_ms is None and _open_row(conn, item.camera, item.stream) is not None:
+    if _is_removed(conn, item.camera):
         return
+    if item.end_ms is None:
+        row = _open_row(conn, item.camera, item.stream)
+        if row is not None:
+            if row.cause not in _OF_RECORDERS or item.cause in _OF_RECORDERS or item.start_ms <= row.start_ms:
+                return
+            close_gap(conn, at_ms, item.camera, item.stream, item.start_ms)
     start_ms = item.start_ms
     while conn.execute(
         select(gap.c.start_ms).where(
@@ -100,6 +110,13 @@ def counts(conn: Connection, stream: StreamRole = StreamRole.MAIN) -> dict[int, 
     """How many gaps each camera has."""
     query = select(gap.c.camera, func.count()).where(gap.c.stream == int(stream)).group_by(gap.c.camera)
     return {row[0]: int(row[1]) for row in conn.execute(query)}
+
+
+def _is_removed(conn: Connection, number: int) -> bool:
+    query = select(camera_table.c.id).where(
+        camera_table.c.id == number, camera_table.c.removed_ms.is_not(None)
+    )
+    return conn.execute(query).first() is not None
 
 
 def _open_row(conn: Connection, camera: int, stream: StreamRole) -> Row[Any] | None:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from beholden.access.links import link_path, make_link
 from beholden.catalog import Catalog, cameras, users
 from beholden.catalog.secrets import SecretBox
+from beholden.demo.clips import RECIPES
 from beholden.model.access import Role
 from beholden.model.errors import BeholdenError
 from beholden.model.time import SystemClock
@@ -124,8 +125,14 @@ def _match(conn: Connection, box: SecretBox, wanted: list[dict[str, Any]]) -> No
             changes = {"main_url": entry["main"], "sub_url": entry["sub"], "enabled": True}
             cameras.change(conn, box, now, known.id, changes)
     for name, camera in present.items():
-        if name not in titles and camera.enabled and _is_ours(camera.main.url):
+        if name not in titles and camera.enabled and _is_titled(name) and _is_ours(camera.main.url):
             cameras.change(conn, box, now, camera.id, {"enabled": False})
+
+
+def _is_titled(name: str) -> bool:
+    """Whether it is the name of a demo camera; whoever adds cameras of their own keeps them."""
+    base = name.rstrip("0123456789").rstrip()
+    return any(recipe.title in (name, base) for recipe in RECIPES)
 
 
 def _is_ours(url: str) -> bool:
@@ -139,12 +146,11 @@ def _with_link(chosen: Settings, say: Say) -> Say:
     told = threading.Event()
 
     def tell(text: str) -> None:
-        say(text)
+        link = None
         if not told.is_set():
             told.set()
             link = _admin_link(chosen)
-            if link:
-                say(f"Sign in (this link works once, for a day): {link}")
+        say(f"{text}. Sign in (this link works once, for a day): {link}" if link else text)
 
     return tell
 

@@ -31,8 +31,9 @@ from beholden.model.media import AudioFormat, StreamSink, Track
 from beholden.model.time import Clock
 
 REPLY_SECONDS = 10.0
-READ_BYTES = 262_144
-_READS_PER_POLL = 4
+# Below the size at which malloc maps pages anew for every read.
+READ_BYTES = 65_536
+_READS_PER_POLL = 16
 _MAX_JUNK = 1 << 20
 _MAX_REDIRECTS = 3
 _AGENT = "Beholden"

@@ -29,10 +29,11 @@ class Conversions:
         self._kept: OrderedDict[_Key, bytes] = OrderedDict()
         self._under_way: dict[_Key, _Shared] = {}
 
-    async def init(self, recording: Recording, rendition: Rendition, leave: Leave) -> bytes:
-        """The init segment of what ``piece`` gives."""
-        leave.require(recording.key.camera, Action.PLAYBACK)
+    async def init(self, recording: Recording, rendition: Rendition) -> bytes:
+        """The init segment of what ``piece`` gives. It holds no picture and no sound, so it is no footage."""
         init = recording.media.init
+        if rendition.as_recorded:
+            return init
         key = (init.hex(), -1, 0, str(rendition))
         return await self._get(key, lambda: self._make(rendition, init_of, init, str(rendition)))
 

@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 PASS_SECONDS = 30.0
 DAY_MS = 86_400_000
+_ASKED_MS = 60_000
 FEWEST_TO_DOUBT = 100
 _BATCH = 100
 _MARK_NAME = ".beholden-deleting"
@@ -96,7 +97,9 @@ class Retention:
                     "Check this machine's clock and the days each camera keeps; saving those days confirms.",
                 )
                 return deleted
-            self._delete(rows, "too old")
+            # Nothing at all is to be kept: a person said so.
+            asked_for = cutoff_ms > self._clock.now_ms() - _ASKED_MS
+            self._delete(rows, "deletion asked for" if asked_for else "too old")
             deleted += len(rows)
         self._on_expired(camera, cutoff_ms)
         return deleted

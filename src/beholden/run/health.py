@@ -151,5 +151,6 @@ def _verdict(
             continue
         age = row["last_fragment_age_seconds"]
         fresh = not config.record or (age is not None and age < FRESH_SECONDS)
-        well = well and row["state"] == StreamState.LIVE and fresh
+        # A camera may be live and yet not kept: then its row says why.
+        well = well and row["state"] == StreamState.LIVE and fresh and not row["reason"]
     return "ok" if well else "degraded"

@@ -79,10 +79,9 @@ def _supervise(
 
 def _ready_call(settings: Settings, catalog: Catalog, clock: Clock, say: Callable[[str], None]) -> ReadyCall:
     def ready() -> None:
-        say(f"Beholden is running at {settings.base_url}")
         path = first_start.first_sign_in(catalog, clock)
-        if path is not None:
-            say(f"Sign in (this link works once, for a day): {settings.base_url}{path}")
+        link = f". Sign in (this link works once, for a day): {settings.base_url}{path}" if path else ""
+        say(f"Beholden is running at {settings.base_url}{link}")
 
     def late() -> None:
         say(f"The web role does not answer yet; {settings.data / logs.DIRECTORY / 'web.log'} says why.")

@@ -48,6 +48,7 @@ T = TypeVar("T")
 _MP4 = "video/mp4"
 _HLS = "application/vnd.apple.mpegurl"
 _NO_STORE = {"Cache-Control": "no-store"}
+_GROWING_MS = 60_000
 _PRIVATE = {"Cache-Control": "private, max-age=600", "X-Content-Type-Options": "nosniff"}
 
 
@@ -92,10 +93,12 @@ class Media:
         return FileResponse(recording.path, recording.name, _MP4, leave)
 
     async def get_converted_init(self, request: Request) -> Response:
-        """The init segment of a conversion."""
+        """The init segment of a recorded file, as it is or of a conversion: no footage, so no look."""
         rendition = Rendition.parse(request.query_params.get("as", ""))
-        recording, leave = await self._enter_file(request)
-        made = await unless_gone(request, self.conversions.init(recording, rendition, leave))
+        key = _segment_key(request)
+        await to_thread.run_sync(self._check_right, request, key.camera, Action.PLAYBACK)
+        recording = await to_thread.run_sync(self.footage.get, key)
+        made = await unless_gone(request, self.conversions.init(recording, rendition))
         return Response(made, media_type=_MP4, headers=_PRIVATE)
 
     async def get_converted(self, request: Request) -> Response:
@@ -163,6 +166,9 @@ class Media:
         await to_thread.run_sync(self._check_right, request, key.camera, Action.PLAYBACK)
         recording = await to_thread.run_sync(self.footage.get, key)
         start_ms, end_ms = key.start_ms, ticks_to_ms(recording.end)
+        if recording.growing:
+            # One look a minute of it, not one a request; all that is read lies within.
+            end_ms = start_ms - (start_ms - end_ms) // _GROWING_MS * _GROWING_MS
         what = f"{key.stream.name.lower()} {recording.name}"
         return recording, await self._open(request, key.camera, Action.PLAYBACK, start_ms, end_ms, what)
 

@@ -29,7 +29,9 @@ OUTPUT_NAMES = (
 def main() -> int:
     """Fetch, convert, quantise, and say whether the result is the pinned one."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cache", type=Path, default=Path(".cache/packages"), help="where downloads are kept")
+    parser.add_argument(
+        "--cache", type=Path, default=Path(".cache/packages"), help="where downloads are kept"
+    )
     parser.add_argument("--into", type=Path, default=Path(".cache"), help="where the weights are written")
     options = parser.parse_args()
     card = read_card(DEFAULT_CARD)

@@ -37,7 +37,8 @@ class Tensor:
 def convert(graph: FrozenGraph, height: int, width: int, names: Sequence[str]) -> onnx.ModelProto:
     """An fp32 model for ``height`` x ``width`` pictures, whatever square the graph was frozen for.
 
-    ``names`` are the outputs' new names, in the order of ``graph.outputs``. The graph must be fully convolutional; NotImplementedError for an operation it does not know.
+    ``names`` are the outputs' new names, in the order of ``graph.outputs``. The graph must be fully
+    convolutional; NotImplementedError for an operation it does not know.
     """
     return _Converter(graph, height, width).run(names)
 

