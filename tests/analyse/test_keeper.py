@@ -12,9 +12,10 @@ import pytest
 from beholden.analyse.events import EventChange, Phase
 from beholden.analyse.keeper import Keeper
 from beholden.analyse.sink import CatalogSink, FakeSink
-from beholden.analyse.still import still_path, write_still
+from beholden.analyse.still import write_still
 from beholden.catalog import Catalog, CatalogError, events
 from beholden.model.event import Box, ObjectClass
+from beholden.store.stills import still_path
 
 from .conftest import START_MS, blank, decoded
 
@@ -119,7 +120,7 @@ def test_an_update_of_an_unknown_event_is_nothing(tmp_path: Path) -> None:
 
 def test_a_still_is_whole_or_absent(tmp_path: Path) -> None:
     """A still that cannot take its place leaves nothing half written."""
-    path = still_path(tmp_path, 1, START_MS, 2)
+    path = still_path(tmp_path / "stills", 1, START_MS, 2)
     path.mkdir(parents=True)
     (path / "x").touch()
     with pytest.raises(OSError):

@@ -12,9 +12,10 @@ import structlog
 
 from beholden.analyse.events import EventChange, Phase
 from beholden.analyse.sink import EventSink
-from beholden.analyse.still import still_path, write_still
+from beholden.analyse.still import write_still
 from beholden.model.errors import BeholdenError
 from beholden.model.time import to_rfc3339
+from beholden.store.stills import still_path
 
 log = structlog.get_logger()
 
@@ -83,7 +84,7 @@ class Keeper:
     def _write_still(self, event_id: int, change: EventChange) -> int | None:
         if change.still is None:
             return None
-        path = still_path(self._data_dir, change.camera, change.start_ms, event_id)
+        path = still_path(self._data_dir / "stills", change.camera, change.start_ms, event_id)
         try:
             return write_still(path, change.still.bgr())
         except OSError as error:

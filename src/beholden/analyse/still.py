@@ -8,14 +8,8 @@ from pathlib import Path
 import cv2
 
 from beholden.analyse.detect.detector import Picture
-from beholden.model.time import from_ms
 
 _QUALITY = 85
-
-
-def still_path(data_dir: Path, camera: int, start_ms: int, event_id: int) -> Path:
-    """``DIR/stills/cam-3/2026-11-23/17.jpg``: the UTC date is that of the event's start."""
-    return data_dir / "stills" / f"cam-{camera}" / f"{from_ms(start_ms):%Y-%m-%d}" / f"{event_id}.jpg"
 
 
 def write_still(path: Path, picture: Picture) -> int:

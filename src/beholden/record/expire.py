@@ -5,15 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from beholden.catalog import Catalog, events, journal
-from beholden.model.event import Event
-from beholden.model.time import Clock, from_ms
+from beholden.model.time import Clock
+from beholden.store.stills import still_path
 
 _BATCH = 500
-
-
-def still_path(stills: Path, event: Event) -> Path:
-    """Where an event's best still lies: ``cam-3/2026-11-23/<event id>.jpg``, by the event's start in UTC."""
-    return stills / f"cam-{event.camera}" / f"{from_ms(event.start_ms):%Y-%m-%d}" / f"{event.id}.jpg"
 
 
 def expire_events(catalog: Catalog, stills: Path, clock: Clock, camera: int, cutoff_ms: int) -> None:
@@ -24,7 +19,7 @@ def expire_events(catalog: Catalog, stills: Path, clock: Clock, camera: int, cut
         if not old:
             return
         for event in old:
-            still_path(stills, event).unlink(missing_ok=True)
+            still_path(stills, event.camera, event.start_ms, event.id).unlink(missing_ok=True)
         with catalog.write() as conn:
             now_ms = clock.now_ms()
             for event in old:

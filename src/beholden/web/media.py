@@ -39,6 +39,7 @@ from beholden.play.conversions import Conversions
 from beholden.play.footage import Footage, Recording, not_recorded
 from beholden.play.playlist import Playback, playback
 from beholden.play.workshop import Workshop
+from beholden.store.stills import still_path
 from beholden.web.context import viewer
 from beholden.web.instants import parse
 from beholden.web.live import serve_live
@@ -193,8 +194,8 @@ class Media:
 
 
 def event_still_path(stills: Path, event: Event) -> Path:
-    """Where an event's best still lies: ``cam-3/2026-11-23/<id>.jpg``, by the UTC day it began."""
-    return stills / f"cam-{event.camera}" / f"{from_ms(event.start_ms):%Y-%m-%d}" / f"{event.id}.jpg"
+    """Where an event's best still lies."""
+    return still_path(stills, event.camera, event.start_ms, event.id)
 
 
 async def unless_gone(request: Request, work: Awaitable[T]) -> T:
