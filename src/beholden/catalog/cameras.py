@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from sqlalchemy import Connection, Row, func, select, update
 
-from beholden.catalog import gaps, journal
+from beholden.catalog import camera_settings, gaps, journal
 from beholden.catalog.secrets import SecretBox
 from beholden.catalog.tables import camera
-from beholden.model.camera import CameraConfig, StreamAddress, StreamRole
+from beholden.model.camera import (
+    CameraConfig,
+    RecordingMode,
+    RecordingWindow,
+    StreamAddress,
+    StreamRole,
+    Transport,
+)
 from beholden.model.errors import BeholdenError
 
 CAMERAS_PER_SHARD = 32
 DEFAULT_KEEP_DAYS = 14.0
-ANALYSE_CHOICES = ("always", "keyframes", "off")
+_PLAIN_SETTINGS = (
+    "record", "record_audio", "analyse", "transport", "certificate", "mode", "pre_seconds", "post_seconds",
+    "keep_days", "keep_event_days", "max_days", "max_bytes", "memory_bytes",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class NewCamera:
-    """What a person gives to add a camera. URLs may carry user information; it is split off."""
+    """What a person gives to add a camera. URLs may carry user information; it is split off. The other
+    settings are those of ``model.camera.CameraConfig``."""
 
     name: str
     main_url: str
@@ -33,6 +44,16 @@ class NewCamera:
     record_audio: bool = True
     analyse: str = "always"
     keep_days: float = DEFAULT_KEEP_DAYS
+    transport: str = Transport.AUTO
+    certificate: str = "verify"
+    mode: str = RecordingMode.CONTINUOUS
+    pre_seconds: int = 5
+    post_seconds: int = 10
+    windows: tuple[RecordingWindow, ...] = field(default=())
+    keep_event_days: float | None = None
+    max_days: float | None = None
+    max_bytes: int | None = None
+    memory_bytes: int | None = None
 
 
 def split_url(url: str) -> StreamAddress:
@@ -64,19 +85,16 @@ def add(conn: Connection, box: SecretBox, at_ms: int, new: NewCamera, *, by: str
     # An empty field of a form means "as in the address", not "nobody".
     username = new.username or main.username
     password = new.password or main.password
-    _check_values(new.name, new.analyse, new.keep_days)
-    _check_name_free(conn, new.name, None)
     values = {
         "name": new.name.strip(),
         "main_url": main.url,
         "sub_url": sub.url if sub else None,
         "username": username,
         "enabled": True,
-        "record": new.record,
-        "record_audio": new.record_audio,
-        "analyse": new.analyse,
-        "keep_days": new.keep_days,
+        **{name: getattr(new, name) for name in _PLAIN_SETTINGS},
     }
+    camera_settings.check(values)
+    _check_name_free(conn, new.name, None)
     inserted = conn.execute(
         camera.insert()
         .values(**values, shard=_free_shard(conn), rev=1, created_ms=at_ms)
@@ -84,7 +102,8 @@ def add(conn: Connection, box: SecretBox, at_ms: int, new: NewCamera, *, by: str
     ).scalar_one()
     camera_id = int(inserted)
     _seal_password(conn, box, camera_id, password)
-    journal.append(conn, at_ms, "camera_added", camera_id, {**values, **_by(by)})
+    rows = camera_settings.set_windows(conn, camera_id, new.windows)
+    journal.append(conn, at_ms, "camera_added", camera_id, {**values, "windows": rows, **_by(by)})
     return camera_id
 
 
@@ -97,11 +116,12 @@ def change(
     *,
     by: str = "",
 ) -> None:
-    """Change some of: name, main_url, sub_url (None removes it), username, password, enabled, record,
-    record_audio, analyse, keep_days. Raises as ``add``, and ``camera_not_found``."""
+    """Change some of: name, main_url, sub_url (None removes it), username, password, enabled, and the
+    settings of ``NewCamera``, by their names. Raises as ``add``, and ``camera_not_found``."""
     row = _present_row(conn, camera_id)
     values = dict(changes)
     password = values.pop("password", None)
+    windows = values.pop("windows", None)
     for key in ("main_url", "sub_url"):
         if values.get(key):
             address = split_url(values[key])
@@ -109,11 +129,9 @@ def change(
             if address.username and not values.get("username"):
                 values["username"] = address.username
                 password = address.password if password is None else password
-    _check_values(
-        values.get("name", row.name),
-        values.get("analyse", row.analyse),
-        values.get("keep_days", row.keep_days),
-    )
+    if {"keep_days", "max_days"} & values.keys():
+        camera_settings.check({"keep_days": row.keep_days, "max_days": row.max_days, **values})
+    camera_settings.check(values)
     if "name" in values:
         values["name"] = values["name"].strip()
         _check_name_free(conn, values["name"], camera_id)
@@ -121,6 +139,8 @@ def change(
     if password is not None:
         _seal_password(conn, box, camera_id, password)
         values["password_changed"] = True
+    if windows is not None:
+        values["windows"] = camera_settings.set_windows(conn, camera_id, windows)
     journal.append(conn, at_ms, "camera_changed", camera_id, {**values, **_by(by)})
 
 
@@ -159,12 +179,13 @@ def present(conn: Connection, box: SecretBox | None, *, shard: int | None = None
     query = select(camera).where(camera.c.removed_ms.is_(None)).order_by(camera.c.id)
     if shard is not None:
         query = query.where(camera.c.shard == shard)
-    return [_config(row, box) for row in conn.execute(query)]
+    windows = camera_settings.windows(conn)
+    return [_config(row, box, windows) for row in conn.execute(query)]
 
 
 def get(conn: Connection, box: SecretBox | None, camera_id: int) -> CameraConfig:
     """One camera that is not removed; BeholdenError ``camera_not_found``."""
-    return _config(_present_row(conn, camera_id), box)
+    return _config(_present_row(conn, camera_id), box, camera_settings.windows(conn))
 
 
 def find(conn: Connection, name: str) -> int:
@@ -194,11 +215,13 @@ def shards(conn: Connection) -> list[int]:
     return [int(value) for value in conn.execute(query).scalars()] or [0]
 
 
-def _config(row: Row[Any], box: SecretBox | None) -> CameraConfig:
+def _config(
+    row: Row[Any], box: SecretBox | None, windows: Mapping[int, tuple[RecordingWindow, ...]]
+) -> CameraConfig:
     password = ""
     if box is not None and row.password_sealed is not None:
         password = box.unseal(row.password_sealed, _context(row.id))
-    main = StreamAddress(row.main_url, row.username, password)
+    main = StreamAddress(row.main_url, row.username, password, Transport(row.transport), row.certificate)
     return CameraConfig(
         id=row.id,
         name=row.name,
@@ -212,6 +235,14 @@ def _config(row: Row[Any], box: SecretBox | None) -> CameraConfig:
         shard=row.shard,
         rev=row.rev,
         created_ms=row.created_ms,
+        mode=RecordingMode(row.mode),
+        pre_seconds=row.pre_seconds,
+        post_seconds=row.post_seconds,
+        windows=windows.get(row.id, ()),
+        keep_event_days=row.keep_event_days,
+        max_days=row.max_days,
+        max_bytes=row.max_bytes,
+        memory_bytes=row.memory_bytes,
     )
 
 
@@ -264,15 +295,6 @@ def _bad_url(reason: str) -> BeholdenError:
         f"That address cannot be used. {reason}",
         "Give the camera's RTSP address, such as rtsp://192.0.2.10:554/stream1.",
     )
-
-
-def _check_values(name: str, analyse: str, keep: float) -> None:
-    if not name.strip() or len(name) > 200:
-        raise BeholdenError("bad_name", "A camera needs a name of 1 to 200 characters.")
-    if analyse not in ANALYSE_CHOICES:
-        raise BeholdenError("bad_value", f"analyse is one of {', '.join(ANALYSE_CHOICES)}.")
-    if not 0 < keep <= 3650:
-        raise BeholdenError("bad_value", "Footage can be kept for more than 0 and up to 3650 days.")
 
 
 def _check_name_free(conn: Connection, name: str, but: int | None) -> None:

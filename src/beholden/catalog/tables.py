@@ -56,7 +56,16 @@ camera = Table(
     Column("record", Boolean, nullable=False),
     Column("record_audio", Boolean, nullable=False),
     Column("analyse", String(16), nullable=False),  # always | keyframes | off
+    Column("transport", String(8), nullable=False, server_default="auto"),  # model.camera.Transport
+    Column("certificate", String(80), nullable=False, server_default="verify"),  # model.camera.CERTIFICATE
+    Column("mode", String(16), nullable=False, server_default="continuous"),  # model.camera.RecordingMode
+    Column("pre_seconds", Integer, nullable=False, server_default="5"),  # kept before an event
+    Column("post_seconds", Integer, nullable=False, server_default="10"),  # kept after an event
     Column("keep_days", Float, nullable=False),
+    Column("keep_event_days", Float),  # longer keep of parts with events; None: as everything else
+    Column("max_days", Float),  # hard maximum age: only a hold outlives it
+    Column("max_bytes", Big),  # its oldest footage leaves beyond it
+    Column("memory_bytes", Big),  # bound of its memory in the recorder; None: the default
     Column("shard", Integer, nullable=False),  # the recorder process it lives in; never moves by itself
     Column("rev", Integer, nullable=False),  # rises with every change, so that readers can poll cheaply
     Column("created_ms", Big, nullable=False),
@@ -72,6 +81,31 @@ Index(
     postgresql_where=camera.c.removed_ms.is_(None),
 )
 
+recording_window = Table(  # when a camera in mode "schedule" records, in site time
+    "recording_window",
+    metadata,
+    Column("camera", Integer, primary_key=True),
+    Column("weekday", SmallInteger, primary_key=True),  # 0 is Monday
+    Column("from_minute", SmallInteger, primary_key=True),  # of the day by the wall clock
+    Column("to_minute", SmallInteger, nullable=False),  # exclusive; 1440 is midnight
+    Column("mode", String(16), nullable=False),  # continuous | events
+)
+
+hold = Table(  # a range retention may not cross until it is released; rows stay as its history
+    "hold",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("camera", Integer),  # None: every camera
+    Column("from_ms", Big, nullable=False),
+    Column("to_ms", Big, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_ms", Big, nullable=False),
+    Column("created_by", String(80), nullable=False),
+    Column("released_ms", Big),
+    Column("released_by", String(80)),
+    sqlite_autoincrement=True,
+)
+
 volume = Table(  # a storage directory; `uuid` must equal the one in its identity file
     "volume",
     metadata,
@@ -79,6 +113,9 @@ volume = Table(  # a storage directory; `uuid` must equal the one in its identit
     Column("uuid", String(36), nullable=False, unique=True),
     Column("path", Text, nullable=False, unique=True),
     Column("floor_bytes", Big, nullable=False),  # free space that retention keeps on its file system
+    Column("tier", Integer, nullable=False, server_default="0"),  # 0 is where recorders write, then slower
+    Column("limit_bytes", Big),  # footage on it is held to this; None: the floor alone
+    Column("move_after_days", Float),  # older footage moves to the next tier; None: never by age
 )
 
 media_format = Table(  # init segments, once each: what a decoder needs before the first fragment
@@ -110,6 +147,7 @@ segment = Table(  # one row a recorded file; the path derives from the key (mode
     Column("repaired", Boolean, nullable=False),  # indexed at a start, after a crash
     Column("sha256", LargeBinary(32), nullable=False),
     Column("fragments", LargeBinary, nullable=False),  # model.segment.pack_fragments
+    Column("leaving_ms", Big),  # marked for deletion before its file is unlinked (recorder rule 6)
     sqlite_with_rowid=False,
 )
 

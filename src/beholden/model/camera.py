@@ -25,14 +25,48 @@ class StreamState(enum.StrEnum):
     STOPPED = "stopped"  # not being pulled (disabled, or the recorder is not running)
 
 
+class Transport(enum.StrEnum):
+    """How RTP travels from a camera."""
+
+    AUTO = "auto"  # TCP, and UDP when the camera refuses TCP
+    TCP = "tcp"
+    UDP = "udp"
+
+
+CERTIFICATE = ("verify", "any", "sha256:")
+"""What an rtsps camera's certificate must be: trusted by this machine's authorities and made for its host
+name; anything (encrypted, but nobody knows for whom); or the one with this SHA-256, 64 hexadecimal digits."""
+
+
+class RecordingMode(enum.StrEnum):
+    """When a camera that records keeps what it sends."""
+
+    CONTINUOUS = "continuous"
+    EVENTS = "events"  # around events, from ``pre_seconds`` before to ``post_seconds`` after
+    SCHEDULE = "schedule"  # as its windows say; nothing outside
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingWindow:
+    """A stretch of each week in site time: ``weekday`` 0 is Monday, minutes of the day by the wall clock,
+    ``to_minute`` exclusive (1440 is midnight). ``mode`` is CONTINUOUS or EVENTS."""
+
+    weekday: int
+    from_minute: int
+    to_minute: int
+    mode: RecordingMode
+
+
 @dataclass(frozen=True, slots=True)
 class StreamAddress:
-    """Where to pull a stream. ``url`` carries no user information; ``password`` is clear text in
-    memory only and never printed."""
+    """Where and how to pull a stream. ``url`` carries no user information; ``password`` is clear text in
+    memory only and never printed. ``certificate`` is one of ``CERTIFICATE`` and matters to rtsps alone."""
 
     url: str
     username: str = ""
     password: str = ""
+    transport: Transport = Transport.AUTO
+    certificate: str = "verify"
 
     def __repr__(self) -> str:
         return f"StreamAddress({self.url!r}, username={self.username!r}, password=***)"
@@ -43,7 +77,9 @@ class CameraConfig:
     """One camera as the catalog knows it, passwords decrypted.
 
     ``rev`` rises with every change. ``shard`` is the recorder process it lives in.
-    ``analyse`` is "always", "keyframes" or "off".
+    ``analyse`` is "always", "keyframes" or "off". Footage is kept for ``keep_days``; parts with events for
+    ``keep_event_days``; nothing but a hold outlives ``max_days``; its oldest leaves beyond ``max_bytes``.
+    ``memory_bytes`` bounds its memory in the recorder (None: the recorder's default).
     """
 
     id: int
@@ -58,6 +94,14 @@ class CameraConfig:
     shard: int
     rev: int
     created_ms: int
+    mode: RecordingMode = RecordingMode.CONTINUOUS
+    pre_seconds: int = 5
+    post_seconds: int = 10
+    windows: tuple[RecordingWindow, ...] = ()
+    keep_event_days: float | None = None
+    max_days: float | None = None
+    max_bytes: int | None = None
+    memory_bytes: int | None = None
 
     def address(self, role: StreamRole) -> StreamAddress | None:
         """The address of one of its streams; None when it has no such stream."""

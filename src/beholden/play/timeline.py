@@ -16,6 +16,7 @@ from beholden.play.footage import Footage
 _WORDS = {
     GapCause.CAMERA_LOST: "The camera could not be reached.",
     GapCause.CAMERA_STALLED: "The camera was connected but sent no pictures.",
+    GapCause.NETWORK: "The network between recorder and camera was down.",
     GapCause.LOGIN_REFUSED: "The camera refused the user name or password.",
     GapCause.STREAM_UNSUPPORTED: "The camera sent a stream that cannot be recorded.",
     GapCause.DISK_SLOW: "The disk was too slow to keep up.",
@@ -24,6 +25,8 @@ _WORDS = {
     GapCause.RECORDER_STOPPED: "Recording was stopped with the system.",
     GapCause.RECORDER_CRASHED: "The recorder stopped without warning.",
     GapCause.RECORDING_OFF: "Recording was switched off.",
+    GapCause.RULE_OFF: "The camera's recording mode keeps nothing at this time.",
+    GapCause.DELETED: "The footage was deleted.",
     GapCause.CLOCK_STEPPED: "The clock was set.",
     GapCause.FILE_MISSING: "A recorded file is no longer on the disk.",
 }

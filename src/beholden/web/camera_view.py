@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from beholden.catalog import Catalog, cameras, gaps, segments
@@ -75,7 +75,17 @@ def show_camera(camera: CameraConfig, facts: Facts, snapshot: Snapshot, now_ms: 
         "record": camera.record,
         "record_audio": camera.record_audio,
         "analyse": camera.analyse,
+        "transport": camera.main.transport.value,
+        "certificate": camera.main.certificate,
+        "mode": camera.mode.value,
+        "pre_seconds": camera.pre_seconds,
+        "post_seconds": camera.post_seconds,
+        "windows": [asdict(window) for window in camera.windows],
         "keep_days": camera.keep_days,
+        "keep_event_days": camera.keep_event_days,
+        "max_days": camera.max_days,
+        "max_bytes": camera.max_bytes,
+        "memory_bytes": camera.memory_bytes,
         "main": _address(camera.main, has_password),
         "sub": _address(camera.sub, has_password) if camera.sub else None,
         "created": to_rfc3339(camera.created_ms),

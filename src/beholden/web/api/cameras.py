@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from beholden.access import rights
 from beholden.access.door import Pass
 from beholden.access.refusal import NoSuchCameraError, NotPermittedError
 from beholden.access.viewer import Viewer
-from beholden.catalog import cameras
+from beholden.catalog import camera_settings, cameras
 from beholden.catalog.cameras import NewCamera
 from beholden.model.access import Action
-from beholden.model.camera import StreamAddress, StreamRole
+from beholden.model.camera import RecordingMode, RecordingWindow, StreamAddress, StreamRole, Transport
 from beholden.model.errors import BeholdenError
 from beholden.web.camera_view import show_all
 from beholden.web.context import Admin, Answer, Context, Ctx, Who
@@ -29,39 +30,72 @@ Name = Annotated[str, Field(max_length=200)]
 Secret = Annotated[str, Field(max_length=500)]
 Days = Annotated[float, Field(gt=0, le=3650, allow_inf_nan=False)]
 Analyse = Literal["always", "keyframes", "off"]
+Certificate = Annotated[str, Field(max_length=200), AfterValidator(camera_settings.parse_certificate)]
+Bytes = Annotated[int, Field(gt=0, le=1 << 53)]
 
 
-class CameraBody(BaseModel):
-    """An added camera. A URL may carry user information; it is split off and sealed."""
+class WindowBody(BaseModel):
+    """A stretch of each week in which a camera with mode ``schedule`` records; Monday is 0."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    weekday: Annotated[int, Field(ge=0, le=6)]
+    from_minute: Annotated[int, Field(ge=0, lt=1440)]
+    to_minute: Annotated[int, Field(gt=0, le=1440)]
+    mode: Literal["continuous", "events"] = "continuous"
+
+
+class CameraSettings(BaseModel):
+    """What an added and a changed camera have in common. Checked again in ``catalog.camera_settings``."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    sub_url: Url | None = None
+    record: bool = True
+    record_audio: bool = True
+    analyse: Analyse = "always"
+    transport: Literal["auto", "tcp", "udp"] = "auto"
+    certificate: Certificate = "verify"
+    mode: Literal["continuous", "events", "schedule"] = "continuous"
+    pre_seconds: Annotated[int, Field(ge=0, le=60)] = 5
+    post_seconds: Annotated[int, Field(ge=0, le=600)] = 10
+    windows: Annotated[list[WindowBody], Field(max_length=168)] = []
+    keep_days: Days = cameras.DEFAULT_KEEP_DAYS
+    keep_event_days: Days | None = None
+    max_days: Days | None = None
+    max_bytes: Bytes | None = None
+    memory_bytes: Bytes | None = None
+
+    def settings(self, names: Iterable[str]) -> dict[str, Any]:
+        """Those of the fields above that are in ``names``, as the catalog takes them."""
+        given = self.model_dump(include=set(names) & CameraSettings.model_fields.keys())
+        if "windows" in given:
+            given["windows"] = tuple(
+                RecordingWindow(each.weekday, each.from_minute, each.to_minute, RecordingMode(each.mode))
+                for each in self.windows
+            )
+        if "sub_url" in given:
+            given["sub_url"] = given["sub_url"] or None
+        return given
+
+
+class CameraBody(CameraSettings):
+    """An added camera. A URL may carry user information; it is split off and sealed."""
 
     name: Name
     url: Url
-    sub_url: Url | None = None
     username: Name | None = None
     password: Secret | None = None
-    record: bool = True
-    record_audio: bool = True
-    keep_days: Days = cameras.DEFAULT_KEEP_DAYS
-    analyse: Analyse = "always"
 
 
-class CameraChange(BaseModel):
+class CameraChange(CameraSettings):
     """What is to change; what is absent stays. ``sub_url: null`` removes the sub stream."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     name: Name = ""
     url: Url = ""
-    sub_url: Url | None = None
     username: Name = ""
     password: Secret = ""
     enabled: bool = True
-    record: bool = True
-    record_audio: bool = True
-    keep_days: Days = cameras.DEFAULT_KEEP_DAYS
-    analyse: Analyse = "always"
 
 
 class TrialBody(BaseModel):
@@ -74,6 +108,8 @@ class TrialBody(BaseModel):
     password: Secret = ""
     camera: Id | None = None
     stream: Literal["main", "sub"] = "main"
+    transport: Literal["auto", "tcp", "udp"] = "auto"
+    certificate: Certificate = "verify"
 
     @model_validator(mode="after")
     def _one_of_both(self) -> TrialBody:
@@ -97,13 +133,9 @@ def add_camera(ctx: Ctx, who: Admin, given: CameraBody) -> Answer:
     new = NewCamera(
         name=given.name,
         main_url=given.url,
-        sub_url=given.sub_url or None,
         username=given.username,
         password=given.password,
-        record=given.record,
-        record_audio=given.record_audio,
-        analyse=given.analyse,
-        keep_days=given.keep_days,
+        **given.settings(CameraSettings.model_fields),
     )
     with ctx.catalog.write() as conn:
         camera_id = cameras.add(conn, ctx.box, ctx.clock.now_ms(), new, by=who.name)
@@ -134,11 +166,10 @@ def get_camera(ctx: Ctx, who: Who, camera_id: Id) -> Answer:
 @router.patch("/cameras/{camera_id}", response_model=None)
 def change_camera(ctx: Ctx, who: Admin, camera_id: Id, given: CameraChange) -> Answer:
     """Change some of its settings; other cameras are not touched."""
-    changes: dict[str, Any] = given.model_dump(include=given.model_fields_set)
+    named = {"name", "url", "username", "password", "enabled"} & given.model_fields_set
+    changes: dict[str, Any] = {**given.model_dump(include=named), **given.settings(given.model_fields_set)}
     if "url" in changes:
         changes["main_url"] = changes.pop("url")
-    if "sub_url" in changes:
-        changes["sub_url"] = changes["sub_url"] or None
     if changes:
         with ctx.catalog.write() as conn:
             cameras.change(conn, ctx.box, ctx.clock.now_ms(), camera_id, changes, by=who.name)
@@ -188,7 +219,11 @@ def _trial_of(ctx: Context, who: Viewer, given: TrialBody) -> tuple[StreamAddres
     if given.camera is None:
         address = cameras.split_url(given.url or "")
         login = StreamAddress(
-            address.url, given.username or address.username, given.password or address.password
+            address.url,
+            given.username or address.username,
+            given.password or address.password,
+            Transport(given.transport),
+            given.certificate,
         )
         return login, ctx.door.open_address(who, address.url)
     role = StreamRole[given.stream.upper()]
