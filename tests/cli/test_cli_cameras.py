@@ -10,7 +10,9 @@ import pytest
 
 from beholden.catalog import Catalog, cameras, journal
 from beholden.catalog.secrets import SecretBox
+from beholden.cli.camera.windows import parse_windows, show_windows
 from beholden.model.camera import CameraConfig
+from beholden.model.errors import BeholdenError
 
 SECRET = "correct-horse-battery"
 
@@ -81,6 +83,13 @@ def test_a_password_in_the_address_is_taken_out_and_warned_of(beholden: Any, dat
         (("X", "rtsp://192.0.2.1/main", "--keep-days", "0"), "can be kept for"),
         (("X", "rtsp://192.0.2.1/main", "--keep-days", "nan"), "can be kept for"),
         (("X", "rtsp://192.0.2.1/main", "--analyse", "sometimes"), "analyse is one of"),
+        (("X", "rtsp://192.0.2.1/main", "--mode", "sometimes"), "mode is one of"),
+        (("X", "rtsp://192.0.2.1/main", "--transport", "pigeon"), "transport is one of"),
+        (("X", "rtsp://192.0.2.1/main", "--max-size", "50 apples"), "not a size"),
+        (("X", "rtsp://192.0.2.1/main", "--max-size", "1kB"), "at least 100 MB"),
+        (("X", "rtsp://192.0.2.1/main", "--keep-event-days", "long"), "not a number of days"),
+        (("X", "rtsp://192.0.2.1/main", "--window", "mon 8-18"), "not a recording window"),
+        (("X", "rtsp://192.0.2.1/main", "--mode", "schedule", "--window", "none"), "records nothing"),
         (("X", "rtsp://192.0.2.1/main", "--sub", "ftp://192.0.2.1/"), "begins with ftp://"),
         (("Gate", "rtsp://192.0.2.1/main"), "named 'Gate' already"),
     ],
@@ -124,8 +133,91 @@ def test_listing_shows_names_and_addresses(beholden: Any, catalog: Catalog) -> N
         "record": True,
         "record_audio": True,
         "analyse": "always",
+        "transport": "auto",
+        "certificate": "verify",
+        "mode": "continuous",
+        "pre_seconds": 5,
+        "post_seconds": 10,
+        "windows": [],
         "keep_days": 14.0,
+        "keep_event_days": None,
+        "max_days": None,
+        "max_bytes": None,
+        "memory_bytes": None,
     }
+
+
+SETTINGS = (
+    "--transport", "udp", "--certificate", "SHA256:" + "AB:" * 31 + "AB", "--mode", "schedule",
+    "--pre-seconds", "7", "--post-seconds", "20",
+    "--window", "mon-fri 08:00-18:00", "--window", "sat 22:00-06:00=events",
+    "--keep-days", "10", "--keep-event-days", "60", "--max-days", "90", "--max-size", "50GB",
+    "--memory", "32 MB",
+)  # fmt: skip
+KEPT = {
+    "transport": "udp",
+    "certificate": "sha256:" + "ab" * 32,
+    "mode": "schedule",
+    "pre_seconds": 7,
+    "post_seconds": 20,
+    "windows": ["mon-fri 08:00-18:00", "sat 22:00-24:00=events", "sun 00:00-06:00=events"],
+    "keep_days": 10.0,
+    "keep_event_days": 60.0,
+    "max_days": 90.0,
+    "max_bytes": 50_000_000_000,
+    "memory_bytes": 32_000_000,
+}
+
+
+@pytest.mark.parametrize("words", [("add", "Yard", "rtsp://192.0.2.2/main"), ("change", "Gate")])
+def test_adding_and_changing_take_the_same_settings(
+    beholden: Any, catalog: Catalog, words: tuple[str, ...]
+) -> None:
+    """Each of them ends in the catalog, and the list shows them to scripts and people."""
+    assert beholden("camera", *words, *SETTINGS).err == ""
+    shown = beholden("camera", "list", "--json").json()["cameras"][-1]
+    assert {name: shown[name] for name in KEPT} == KEPT
+    table = beholden("camera", "list").out
+    assert "mon-fri 08:00-18:00; sat 22:00-24:00=events" in table
+    assert "10 days, events 60, at most 90, up to 50.0 GB" in table
+
+
+def test_none_takes_a_limit_away(beholden: Any, catalog: Catalog) -> None:
+    """Windows and limits can be given up again; what is recorded around events is told."""
+    beholden("camera", "change", "Gate", *SETTINGS)
+    limits = ("--keep-event-days", "--max-days", "--max-size", "--memory", "--window")
+    words = [word for name in limits for word in (name, "none")]
+    assert beholden("camera", "change", "Gate", *words, "--mode", "events").err == ""
+    (shown,) = beholden("camera", "list", "--json").json()["cameras"]
+    assert [shown[n] for n in ("keep_event_days", "max_days", "max_bytes", "memory_bytes")] == [None] * 4
+    assert shown["windows"] == []
+    assert "events, 7 s before to 20 s after" in beholden("camera", "list").out
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("daily 00:00-24:00", ["daily 00:00-24:00"]),
+        ("fri-mon 8:30-9:05", ["mon,fri-sun 08:30-09:05"]),
+        ("tue,thu 20:00-00:00=continuous", ["tue,thu 20:00-24:00"]),
+        ("SUN 23:00-01:00 = events", ["mon 00:00-01:00=events", "sun 23:00-24:00=events"]),
+    ],
+)
+def test_windows_are_read_as_people_write_them(text: str, shown: list[str]) -> None:
+    """Over midnight and the end of the week, and what is shown reads back as the same."""
+    found = parse_windows([text])
+    assert show_windows(found) == shown
+    assert parse_windows(shown) == found
+
+
+@pytest.mark.parametrize(
+    "text", ["", "mon", "08:00-18:00", "mon 08:60-18:00", "mon 25:00-26:00", "noday 08:00-18:00",
+             "mon-x 1:00-2:00", "mon 08:00-18:00=sometimes", "mon 08:00-18:00 tue"],
+)  # fmt: skip
+def test_what_is_no_window_is_refused(text: str) -> None:
+    """With the form it should have."""
+    with pytest.raises(BeholdenError, match="not a recording window"):
+        parse_windows([text])
 
 
 def test_a_name_is_never_markup(beholden: Any, catalog: Catalog) -> None:

@@ -18,3 +18,10 @@ PasswordStdin = Annotated[
 ]
 CameraName = Annotated[str, typer.Argument(metavar="CAMERA", help="Its name or number.")]
 UserName = Annotated[str, typer.Argument(metavar="NAME", help="The account's name.")]
+Transport = Annotated[
+    str | None, typer.Option(metavar="HOW", help="auto (TCP, and UDP when refused), tcp or udp.")
+]
+Certificate = Annotated[
+    str | None,
+    typer.Option(metavar="WHICH", help="For rtsps: verify, any, or sha256:… of the camera's own."),
+]

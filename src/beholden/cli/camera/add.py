@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from beholden.cli.camera.settings import takes_settings
 from beholden.cli.options import Data, Json, PasswordStdin
 from beholden.cli.output import print_json, say, warn
 
 
+@takes_settings
 def add(
     data: Data,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")],
@@ -17,11 +19,9 @@ def add(
     sub: Annotated[str | None, typer.Option(metavar="URL", help="Its sub stream, which is analysed.")] = None,
     user: Annotated[str | None, typer.Option(help="User name on the camera.")] = None,
     password_stdin: PasswordStdin = False,
-    keep_days: Annotated[float, typer.Option(help="Days to keep its footage.")] = 14.0,
-    no_audio: Annotated[bool, typer.Option("--no-audio", help="Do not record sound.")] = False,
-    no_record: Annotated[bool, typer.Option("--no-record", help="Watch and analyse only.")] = False,
-    analyse: Annotated[str, typer.Option(help="always, keyframes or off.")] = "always",
     json: Json = False,
+    *,
+    settings: dict[str, Any],
 ) -> None:
     """Add a camera. A running system begins to record it within seconds."""
     from beholden.catalog import cameras
@@ -36,10 +36,7 @@ def add(
         sub_url=sub,
         username=user,
         password=secrets.read_password("Password of the camera") if password_stdin else None,
-        record=not no_record,
-        record_audio=not no_audio,
-        analyse=analyse,
-        keep_days=keep_days,
+        **settings,
     )
     cameras.split_url(url)  # a wrong address is told before a directory is made for it
     with opening.made_ready(data) as site, site.catalog.write() as conn:

@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
+from beholden.cli.camera.settings import takes_settings
 from beholden.cli.options import CameraName, Data, PasswordStdin
 from beholden.cli.output import say
 from beholden.model.errors import BeholdenError
 
 
+@takes_settings
 def change(
     data: Data,
     camera: CameraName,
@@ -19,11 +21,9 @@ def change(
     sub: Annotated[str | None, typer.Option(metavar="URL", help="A new sub stream; '' for none.")] = None,
     user: Annotated[str | None, typer.Option(help="User name on the camera.")] = None,
     password_stdin: PasswordStdin = False,
-    keep_days: Annotated[float | None, typer.Option(help="Days to keep its footage.")] = None,
-    audio: Annotated[bool | None, typer.Option("--audio/--no-audio", help="Record sound or not.")] = None,
-    record: Annotated[bool | None, typer.Option("--record/--no-record", help="Record or not.")] = None,
     enabled: Annotated[bool | None, typer.Option("--on/--off", help="Use the camera or not.")] = None,
-    analyse: Annotated[str | None, typer.Option(help="always, keyframes or off.")] = None,
+    *,
+    settings: dict[str, Any],
 ) -> None:
     """Change a camera. It takes effect within seconds; other cameras are not touched."""
     from beholden.catalog import cameras
@@ -34,13 +34,9 @@ def change(
         "name": name,
         "main_url": url,
         "username": user,
-        "keep_days": keep_days,
-        "record_audio": audio,
-        "record": record,
         "enabled": enabled,
-        "analyse": analyse,
     }
-    changes = {key: value for key, value in given.items() if value is not None}
+    changes = settings | {key: value for key, value in given.items() if value is not None}
     if sub is not None:
         changes["sub_url"] = sub or None
     if password_stdin:

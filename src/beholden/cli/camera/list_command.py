@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from beholden.cli.camera.windows import show_windows
 from beholden.cli.options import Data, Json
-from beholden.cli.output import print_json, print_table
-from beholden.model.camera import CameraConfig
+from beholden.cli.output import print_json, print_table, size
+from beholden.model.camera import CameraConfig, RecordingMode
 
 
 def list_cameras(data: Data, json: Json = False) -> None:
@@ -28,14 +29,38 @@ def list_cameras(data: Data, json: Json = False) -> None:
                 camera.name,
                 camera.main.url,
                 camera.sub.url if camera.sub else "-",
-                ("yes" if camera.record else "no") if camera.enabled else "off",
+                _recorded(camera),
                 camera.analyse,
-                f"{camera.keep_days:g} days",
+                _kept(camera),
             )
             for camera in found
         ),
         empty="There are no cameras yet; `beholden camera add NAME RTSP_URL` adds one.",
     )
+
+
+def _recorded(camera: CameraConfig) -> str:
+    if not camera.enabled:
+        return "off"
+    if not camera.record:
+        return "no"
+    around = f"{camera.pre_seconds} s before to {camera.post_seconds} s after"
+    if camera.mode is RecordingMode.EVENTS:
+        return f"events, {around}"
+    if camera.mode is RecordingMode.SCHEDULE:
+        return "; ".join(show_windows(camera.windows)) or "schedule without a window: never"
+    return "always"
+
+
+def _kept(camera: CameraConfig) -> str:
+    parts = [f"{camera.keep_days:g} days"]
+    if camera.keep_event_days is not None:
+        parts.append(f"events {camera.keep_event_days:g}")
+    if camera.max_days is not None:
+        parts.append(f"at most {camera.max_days:g}")
+    if camera.max_bytes is not None:
+        parts.append(f"up to {size(camera.max_bytes)}")
+    return ", ".join(parts)
 
 
 def _as_json(camera: CameraConfig, has_password: bool) -> dict[str, Any]:
@@ -50,5 +75,15 @@ def _as_json(camera: CameraConfig, has_password: bool) -> dict[str, Any]:
         "record": camera.record,
         "record_audio": camera.record_audio,
         "analyse": camera.analyse,
+        "transport": camera.main.transport.value,
+        "certificate": camera.main.certificate,
+        "mode": camera.mode.value,
+        "pre_seconds": camera.pre_seconds,
+        "post_seconds": camera.post_seconds,
+        "windows": show_windows(camera.windows),
         "keep_days": camera.keep_days,
+        "keep_event_days": camera.keep_event_days,
+        "max_days": camera.max_days,
+        "max_bytes": camera.max_bytes,
+        "memory_bytes": camera.memory_bytes,
     }

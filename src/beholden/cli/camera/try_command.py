@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from beholden.cli.options import Json, PasswordStdin
+from beholden.cli.options import Certificate, Json, PasswordStdin, Transport
 from beholden.cli.output import print_json, say, warn
 from beholden.model.errors import BeholdenError
 
@@ -28,6 +28,8 @@ def try_camera(
         Path | None,
         typer.Option("--data", envvar="BEHOLDEN_DATA", metavar="DIR", help="Where a named camera is known."),
     ] = None,
+    transport: Transport = None,
+    certificate: Certificate = None,
     json: Json = False,
 ) -> None:
     """Pull a stream for some seconds and say what came. Exit code 1 when it cannot be recorded."""
@@ -36,7 +38,7 @@ def try_camera(
 
     log_to_stderr()
     address = _address(camera, user, password_stdin, data, sub)
-    found = probe(address, seconds)
+    found = probe(_travelling(address, transport, certificate), seconds)
     if json:
         print_json(_as_json(found))
     else:
@@ -62,6 +64,18 @@ def _address(camera: str, user: str | None, ask: bool, data: Path | None, sub: b
     if ask:
         address = replace(address, password=secrets.read_password("Password of the camera"))
     return address
+
+
+def _travelling(address: StreamAddress, transport: str | None, certificate: str | None) -> StreamAddress:
+    from dataclasses import replace
+
+    from beholden.catalog import camera_settings
+    from beholden.model.camera import Transport as Way
+
+    given = {"transport": transport or address.transport, "certificate": certificate or address.certificate}
+    given["certificate"] = camera_settings.parse_certificate(given["certificate"])
+    camera_settings.check(given)
+    return replace(address, transport=Way(given["transport"]), certificate=given["certificate"])
 
 
 def _known_address(name: str, data: Path | None, sub: bool) -> StreamAddress:
