@@ -6,7 +6,8 @@ import numpy as np
 
 from beholden.analyse.onlooker import FakeOnlooker, Onlookers
 from beholden.model.frame import TrackedFrame
-from tests.analyse.conftest import blank, decoded
+
+from .conftest import blank, decoded
 
 
 def test_all_are_told_everything() -> None:

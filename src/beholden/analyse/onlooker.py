@@ -60,6 +60,7 @@ class FakeOnlooker:
 
     def pictured(self, camera: int, at_ms: int, small: Small, picture: Decoded) -> None:
         assert small.ndim == 2
+        assert picture.at_ms == at_ms
         self.pictures.append((camera, at_ms))
 
     def tracked(self, frame: TrackedFrame, picture: Decoded) -> None:
