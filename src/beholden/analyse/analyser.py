@@ -17,6 +17,7 @@ import structlog
 from beholden.analyse.detect.detector import Detector, DetectorError
 from beholden.analyse.events import EventChange
 from beholden.analyse.feed import Feed
+from beholden.analyse.hooks import Frame, Hooks
 from beholden.analyse.keeper import Keeper
 from beholden.analyse.receive import Connect, Receiver, StreamId
 from beholden.analyse.tell import Teller
@@ -37,10 +38,10 @@ _BATCH = 8
 class Seen:
     """One camera in the analyser."""
 
-    def __init__(self, config: CameraConfig, clock: Clock) -> None:
+    def __init__(self, config: CameraConfig, clock: Clock, hooks: Hooks) -> None:
         self.config = config
         self.feed = Feed(clock)
-        self.watch = Watch(config.id, config.analyse, self.feed, clock)
+        self.watch = Watch(config.id, config.analyse, self.feed, clock, hooks)
         self.teller = Teller(config.id, clock)
         self.silent = True
 
@@ -60,8 +61,10 @@ class Analyser:
         connect: Connect,
         recorder_socket: Callable[[int], Path],
         clock: Clock,
+        hooks: Hooks | None = None,
     ) -> None:
         self._detector = detector
+        self._hooks = hooks or Hooks()
         self._keeper = keeper
         self._connect = connect
         self._recorder_socket = recorder_socket
@@ -151,7 +154,7 @@ class Analyser:
             return
         if seen is not None:
             self._leaving.append(seen)
-        self._cameras[camera] = Seen(config, self._clock)
+        self._cameras[camera] = Seen(config, self._clock, self._hooks)
 
     def _streams_by_shard(self) -> dict[int, dict[StreamId, Feed]]:
         shards: dict[int, dict[StreamId, Feed]] = {}
@@ -184,11 +187,11 @@ class Analyser:
             self._seen.clear()
             self._look()
         for seen in [*self._all(), *self._take_leaving()]:
-            self._tell(seen.teller.end())
+            self._end(seen)
 
     def _look(self) -> None:
         for seen in self._take_leaving():
-            self._tell(seen.teller.end())
+            self._end(seen)
         batch: list[tuple[Seen, Look]] = []
         for seen in self._all():
             look = self._next_look(seen)
@@ -203,12 +206,13 @@ class Analyser:
         """The camera's newest picture when the detector should see it."""
         ended, look = seen.watch.mailbox.take()
         if ended or self._is_silent(seen):
-            self._tell(seen.teller.end())
+            self._end(seen)
         if look is None:
             return None
         if seen.teller.wants(look):
             return look
         self._tell(seen.teller.passed(look))
+        self._hooks.tell_frame(_frame(seen, look, detected=False))
         return None
 
     def _is_silent(self, seen: Seen) -> bool:
@@ -234,11 +238,16 @@ class Analyser:
             seen.teller.detector_ms = round(each, 1)
             seen.teller.quarantine.succeeded()
             self._tell(seen.teller.detected(look, detections))
+            self._hooks.tell_frame(_frame(seen, look, detected=True))
 
     def _failed(self, seen: Seen, reason: str) -> None:
         if seen.teller.quarantine.failed(reason):
             log.warning("detection paused", camera=seen.config.id, cause=reason)
-            self._tell(seen.teller.end())
+            self._end(seen)
+
+    def _end(self, seen: Seen) -> None:
+        self._tell(seen.teller.end())
+        self._hooks.tell_end(seen.config.id)
 
     def _take_leaving(self) -> list[Seen]:
         with self._lock:
@@ -265,6 +274,12 @@ class Analyser:
             "state": state,
             "reason": reason,
         }
+
+
+def _frame(seen: Seen, look: Look, *, detected: bool) -> Frame:
+    objects = seen.teller.in_view if detected else ()
+    at_ms = look.picture.at_ms
+    return Frame(seen.config.id, at_ms, look.interval_ms, look.picture, look.motion, detected, objects)
 
 
 def _state(seen: Seen) -> tuple[str, str]:

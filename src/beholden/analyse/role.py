@@ -11,6 +11,7 @@ import structlog
 from beholden.analyse.analyser import Analyser
 from beholden.analyse.detect.detector import Detector
 from beholden.analyse.detect.nanodet import NanoDet
+from beholden.analyse.hooks import Hooks
 from beholden.analyse.keeper import Keeper
 from beholden.analyse.sink import CatalogSink
 from beholden.bus.local import BusClient, ThreadedBusServer, socket_path
@@ -70,6 +71,7 @@ def _serve(
         BusClient.connect,
         lambda shard: socket_path(data_dir, f"recorder-{shard}"),
         SystemClock(),
+        Hooks(),  # listeners are joined here
     )
     try:
         _follow(catalog, analyser, heartbeat, stop)

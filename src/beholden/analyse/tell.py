@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from beholden.analyse.events import SPARSE_MS, EventChange, EventMaker
+from beholden.analyse.hooks import Followed
 from beholden.analyse.quarantine import Quarantine
 from beholden.analyse.track import Tracker
 from beholden.analyse.watch import Look
@@ -29,6 +30,11 @@ class Teller:
     def open_events(self) -> int:
         """How many events last now."""
         return self._events.open
+
+    @property
+    def in_view(self) -> tuple[Followed, ...]:
+        """The objects seen in the last picture the detector was shown."""
+        return self._events.in_view
 
     def wants(self, look: Look) -> bool:
         """Whether the detector should see this picture: something moved, nobody can say what moves, or

@@ -11,6 +11,7 @@ import structlog
 
 from beholden.analyse.decode import Decoded, DecodeError, Decoder
 from beholden.analyse.feed import Feed, Item, Lost
+from beholden.analyse.hooks import Hooks
 from beholden.analyse.motion import Motion, MotionDetector
 from beholden.analyse.quarantine import Quarantine
 from beholden.model.media import AccessUnit, VideoFormat
@@ -66,8 +67,9 @@ class Mailbox:
 class Watch:
     """Decodes one camera's stream and looks for motion. All calls but ``mode`` come from one thread."""
 
-    def __init__(self, camera: int, mode: str, feed: Feed, clock: Clock) -> None:
+    def __init__(self, camera: int, mode: str, feed: Feed, clock: Clock, hooks: Hooks | None = None) -> None:
         self.camera = camera
+        self._hooks = hooks or Hooks()
         self.mode = mode  # "always" | "keyframes"
         self.feed = feed
         self.mailbox = Mailbox()
@@ -149,8 +151,13 @@ class Watch:
             return
         self._last_ms = picture.at_ms
         self._due_ms = max(self._due_ms + INTERVAL_MS, picture.at_ms + INTERVAL_MS // 2)
+        masked = self._hooks.masked(self.camera, picture)
+        if masked is None:
+            return
+        picture = masked
         motion = self._motion.look(picture.luma(), picture.at_ms)
         self.motion_fraction = motion.fraction
+        self._hooks.tell_motion(self.camera, picture.at_ms, motion)
         self.last_look_at = self._clock.monotonic()
         self._looks.append(self.last_look_at)
         self.mailbox.put(Look(picture, motion, interval))
