@@ -13,6 +13,7 @@ from beholden.analyse.detect.detector import Detector
 from beholden.analyse.detect.nanodet import NanoDet
 from beholden.analyse.hooks import Hooks
 from beholden.analyse.keeper import Keeper
+from beholden.analyse.memory import CatalogShelf, Memory
 from beholden.analyse.sink import CatalogSink
 from beholden.bus.local import BusClient, ThreadedBusServer, socket_path
 from beholden.catalog import Catalog, CatalogError, cameras
@@ -65,19 +66,22 @@ def _serve(
 
     server = ThreadedBusServer(socket_path(data_dir, "analyser"), answer)
     keeper = Keeper(data_dir, sink, server.publish)
+    memory = Memory(CatalogShelf(catalog), SystemClock())
     analyser = Analyser(
         detector,
         keeper,
         BusClient.connect,
         lambda shard: socket_path(data_dir, f"recorder-{shard}"),
         SystemClock(),
-        Hooks(),  # listeners are joined here
+        Hooks(frames=[memory], motion=[memory.motion]),  # listeners are joined here
     )
+    memory.start()
     try:
         _follow(catalog, analyser, heartbeat, stop)
     finally:
         analyser.close()
         keeper.close()
+        memory.close()
         server.close()
 
 

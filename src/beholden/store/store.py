@@ -47,7 +47,8 @@ class Store(Protocol):
         ...
 
     def delete(self, key: SegmentKey) -> None:
-        """Remove a file durably and its folders when they are empty; no error when it is gone already."""
+        """Remove a file durably with its blocks in side-cars, and its folders when they are empty; no error
+        when it is gone already."""
         ...
 
     def open_segments(self, camera: int, stream: StreamRole, after_ms: int) -> list[SegmentKey]:

@@ -14,6 +14,7 @@ from typing import Self
 from beholden.model.camera import StreamRole
 from beholden.model.segment import SegmentKey
 from beholden.model.time import from_ms
+from beholden.store import sidecars
 from beholden.store.store import StoreError
 
 IDENTITY_NAME = ".beholden-volume"
@@ -96,9 +97,11 @@ class Volume:
         return os.open(self.path_of(key), os.O_RDONLY | os.O_CLOEXEC)
 
     def delete(self, key: SegmentKey) -> None:
-        """Remove a file durably and its folders when they are empty; no error when it is gone already."""
+        """Remove a file durably with its blocks in side-cars, and its folders when they are empty; no error
+        when it is gone already."""
         path = self.path_of(key)
         path.unlink(missing_ok=True)
+        sidecars.forget(self.path, key)
         if path.parent.is_dir():
             _sync_folder(path.parent)
         for folder in list(path.parents)[:4]:  # hour, day, stream, camera
@@ -132,6 +135,7 @@ class Volume:
         folder.mkdir(exist_ok=True)
         target = folder / key.path().replace("/", "_")
         self.path_of(key).rename(target)
+        sidecars.forget(self.path, key)
         _sync_folder(folder)
         return target
 
