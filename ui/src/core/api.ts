@@ -2,7 +2,7 @@ import { ServerClock } from './clock'
 import { t } from './text'
 import type {
   Camera, CameraDraft, CameraTest, EventItem, EventsAnswer, HealthAnswer, Look, OwnSession, PlaybackAnswer,
-  SessionAnswer, Site, StreamName, TimelineAnswer, User,
+  SessionAnswer, Site, StreamName, TimelineAnswer, Transport, User,
 } from './types'
 
 /** An answer that is not a success: what happened and the next step, in the server's own words. */
@@ -58,7 +58,7 @@ export class Api {
   removeCamera = (id: number, footage: 'keep' | 'delete') =>
     this.send<void>('DELETE', `/api/v1/cameras/${id}${queryText({ footage })}`)
   testCamera = (
-    what: { url: string; username?: string; password?: string } | { camera: number; stream: StreamName },
+    what: ({ url: string; username?: string; password?: string } | { camera: number; stream: StreamName }) & { transport?: Transport; certificate?: string },
     signal?: AbortSignal,
   ) => this.send<CameraTest>('POST', '/api/v1/cameras/test', what, signal)
 

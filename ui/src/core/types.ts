@@ -60,14 +60,40 @@ export interface StateReport {
   fragment_age_seconds: number | null
 }
 
-export interface Camera {
+/** A stretch of each week by the wall clock of the site: `weekday` 0 is Monday, `to_minute` (up to 1440) excluded. */
+export interface RecordingWindow {
+  weekday: number
+  from_minute: number
+  to_minute: number
+  mode: 'continuous' | 'events'
+}
+
+export type RecordingMode = 'continuous' | 'events' | 'schedule'
+export type Transport = 'auto' | 'tcp' | 'udp'
+
+/** What a camera is told to do, beside its name and addresses. */
+export interface CameraSettings {
+  record_audio: boolean
+  analyse: 'always' | 'keyframes' | 'off'
+  transport: Transport
+  /** `verify`, `any`, or `sha256:` with 64 hexadecimal digits; for rtsps alone. */
+  certificate: string
+  mode: RecordingMode
+  pre_seconds: number
+  post_seconds: number
+  windows: RecordingWindow[]
+  keep_days: number
+  keep_event_days: number | null
+  max_days: number | null
+  max_bytes: number | null
+  memory_bytes: number | null
+}
+
+export interface Camera extends CameraSettings {
   id: number
   name: string
   enabled: boolean
   record: boolean
-  record_audio: boolean
-  analyse: 'always' | 'keyframes' | 'off'
-  keep_days: number
   main: StreamAddress
   sub: StreamAddress | null
   created: string
@@ -78,15 +104,12 @@ export interface Camera {
 }
 
 /** What a person types into the camera form; absent fields stay as they are. */
-export interface CameraDraft {
+export interface CameraDraft extends Partial<CameraSettings> {
   name?: string
   url?: string
   sub_url?: string | null
   username?: string
   password?: string
-  record_audio?: boolean
-  keep_days?: number
-  analyse?: string
   enabled?: boolean
   record?: boolean
 }
