@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 
 from beholden.bus.paths import run_dir
-from beholden.catalog import cameras, volumes
+from beholden.catalog import cameras, segments, volumes
 from beholden.catalog.cameras import NewCamera
-from beholden.catalog.segments import DAY_MS, Kept
+from beholden.catalog.segments import DAY_MS, Kept, MediaFormat, Segment
 from beholden.catalog.volumes import VolumeRow
-from beholden.model.camera import CameraConfig
+from beholden.model.camera import CameraConfig, RecordingMode, StreamRole
+from beholden.model.segment import SegmentKey
+from beholden.model.time import to_rfc3339
+from beholden.store.volume import Volume
 from beholden.web import problems
-from beholden.web.forecast import Forecast, forecast
+from beholden.web.forecast import Forecast, Promise, Shelf, bytes_per_day, forecast, promises
 from beholden.web.problems import Disk, days
 from beholden.web.processes import RoleRow, Usage, read_roles, show_roles
 from beholden.web.stats import Snapshot
@@ -108,26 +111,107 @@ def kept(gigabytes_a_day: float, footage_days: float = 2.0) -> Kept:
     return Kept(0, 1, round(footage_days * DAY_MS), round(gigabytes_a_day * GB * footage_days), 100)
 
 
+def shelf(footage: int, free: int, floor: int = 0, **settings: Any) -> Shelf:
+    """A volume, sizes in GB."""
+    return Shelf(VolumeRow(1, "u", "/srv", floor * GB, **settings), footage * GB, free * GB)
+
+
+def alone(one: Shelf, pairs: list[tuple[CameraConfig, Kept]]) -> Forecast:
+    """The forecast for the only volume there is."""
+    return forecast(one, [one], pairs)
+
+
 def test_the_forecast_is_capacity_over_what_cameras_write(camera: CameraConfig) -> None:
     """10 GB a day on 100 GB: ten days; of which eight are free, so it is full in eight."""
-    pair = [(camera, kept(10))]
-    expected = forecast(20 * GB, 82 * GB, 2 * GB, pair)
+    expected = alone(shelf(20, 82, 2), [(camera, kept(10))])
     assert (expected.kept_days, expected.full_in_days) == (pytest.approx(10), pytest.approx(8))
+
+
+def test_a_limit_is_capacity_too(camera: CameraConfig) -> None:
+    """50 GB of a disk with a terabyte: five days, three of them still to come."""
+    expected = alone(shelf(20, 1000, limit_bytes=50 * GB), [(camera, kept(10))])
+    assert (expected.kept_days, expected.full_in_days) == (pytest.approx(5), pytest.approx(3))
 
 
 def test_what_fits_is_never_full(camera: CameraConfig) -> None:
     """Retention by age frees space before the floor is reached."""
-    expected = forecast(20 * GB, 200 * GB, 2 * GB, [(camera, kept(10))])
+    expected = alone(shelf(20, 200, 2), [(camera, kept(10))])
     assert expected.kept_days == pytest.approx(21.8)
     assert expected.full_in_days is None
 
 
+def test_a_fast_tier_need_only_hold_what_does_not_move(camera: CameraConfig) -> None:
+    """Of 14 days it keeps the newest three; the slow one holds the eleven others, or is said to be full."""
+    pairs = [(camera, kept(10))]
+    fast = shelf(20, 15, move_after_days=3.0)
+    slow = replace(shelf(0, 100), volume=VolumeRow(2, "v", "/slow", 0, 1))
+    assert forecast(fast, [fast, slow], pairs).full_in_days is None
+    assert forecast(slow, [fast, slow], pairs).full_in_days == pytest.approx(10)
+    assert alone(fast, pairs).full_in_days == pytest.approx(1.5)
+
+
 def test_too_little_footage_gives_no_forecast(camera: CameraConfig) -> None:
     """Nor does a camera that is not recorded; no number is better than an invented one."""
-    assert forecast(0, 100 * GB, 0, [(camera, kept(10, 0.001))]) == Forecast(None, None)
+    one = shelf(0, 100)
+    assert alone(one, [(camera, kept(10, 0.001))]) == Forecast(None, None)
     off = replace(camera, record=False)
-    assert forecast(0, 100 * GB, 0, [(off, kept(10))]) == Forecast(None, None)
-    assert forecast(0, 100 * GB, 0, []) == Forecast(None, None)
+    assert alone(one, [(off, kept(10))]) == Forecast(None, None)
+    assert alone(one, []) == Forecast(None, None)
+    assert promises([one], [(off, kept(10))]) == {off.id: Promise(None, None)}
+
+
+def test_a_promise_breaks_when_all_storage_is_full(camera: CameraConfig) -> None:
+    """14 days at 10 GB a day on 60 + 40 GB: ten fit, and with two kept the store is full in eight."""
+    second = replace(shelf(0, 40), volume=VolumeRow(2, "v", "/slow", 0, 1))
+    found = promises([shelf(20, 40), second], [(camera, kept(10))])[camera.id]
+    assert (found.kept_days, found.breaks_in_days) == (pytest.approx(10), pytest.approx(8))
+
+
+def test_those_who_promise_the_longest_break_first(camera: CameraConfig) -> None:
+    """Space is taken from the oldest: one that keeps three days is not touched by one that wants fourteen."""
+    short = replace(camera, id=2, keep_days=3.0)
+    found = promises([shelf(40, 60)], [(camera, kept(10)), (short, kept(10))])
+    assert (found[2].kept_days, found[2].breaks_in_days) == (3.0, None)
+    assert found[camera.id].kept_days == pytest.approx(7)
+    assert found[camera.id].breaks_in_days == pytest.approx(5)
+
+
+def test_a_cameras_share_breaks_its_own_promise_only(camera: CameraConfig) -> None:
+    """50 GB for one that writes ten a day: five days, three from now; the other has room now."""
+    small = replace(camera, id=2, max_bytes=50 * GB)
+    found = promises([shelf(40, 200)], [(camera, kept(10)), (small, kept(10))])
+    assert found[camera.id] == Promise(14.0, None)
+    assert (found[2].kept_days, found[2].breaks_in_days) == (pytest.approx(5), pytest.approx(3))
+
+
+def test_footage_of_others_takes_room_from_the_promise(camera: CameraConfig) -> None:
+    """What removed cameras left is on the disk too."""
+    found = promises([shelf(50, 50)], [(camera, kept(10))])[camera.id]
+    assert found.kept_days == pytest.approx(7)
+
+
+def test_one_that_records_on_events_is_forecast_as_it_was(camera: CameraConfig) -> None:
+    """Two days of footage over ten: a fifth of its bytes a day."""
+    sparse = Kept(0, 10 * DAY_MS, 2 * DAY_MS, 20 * GB, 100)
+    assert bytes_per_day(camera, sparse) == pytest.approx(10 * GB)
+    on_events = replace(camera, mode=RecordingMode.EVENTS)
+    assert bytes_per_day(on_events, sparse) == pytest.approx(2 * GB)
+
+
+def test_a_broken_promise_is_told_before_it_breaks(camera: CameraConfig) -> None:
+    """By camera and date in site time; many cameras in one sentence; one broken now says so."""
+    broken = {camera.id: Promise(10.0, 8.0)}
+    (found,) = problems.of_promises(broken, [camera], NOW, "Europe/Oslo")
+    assert found.level == "warning"
+    assert found.camera == camera.id
+    assert "gate: The promise of 14 days breaks on 2026-01-09: about 10 days fit" in found.sentence
+    (now,) = problems.of_promises({camera.id: Promise(2.0, 0.0)}, [camera], NOW, "UTC")
+    assert "is broken now" in now.sentence
+    many = [replace(camera, id=number) for number in range(1, 9)]
+    (one,) = problems.of_promises({c.id: Promise(10.0, 3.0 + c.id) for c in many}, many, NOW, "UTC")
+    assert "breaks on 2026-01-05 for 8 cameras" in one.sentence
+    assert one.camera is None
+    assert list(problems.of_promises({camera.id: Promise(14.0, None)}, [camera], NOW, "UTC")) == []
 
 
 @pytest.mark.parametrize(
@@ -136,6 +220,7 @@ def test_too_little_footage_gives_no_forecast(camera: CameraConfig) -> None:
         ("missing", Forecast(None, None), "alarm", "is not there"),
         ("low", Forecast(1.0, 0.0), "alarm", "deleted early"),
         ("ok", Forecast(3.0, 1.0), "warning", "full in about 1 day: it holds about 3 days"),
+        ("ok", Forecast(3.0, 0.0), "warning", "is full: it holds about 3 days"),
         ("ok", Forecast(30.0, None), None, ""),
     ],
 )
@@ -184,7 +269,8 @@ def test_roles_are_read_from_the_supervisors_file(site: Any) -> None:
 def test_the_health_page_has_everything_for_an_administrator(site: Any, tmp_path: Path) -> None:
     """Storage with its real file system, cameras, roles, detector, in the shape of the reference."""
     with site.catalog.write() as conn:
-        volumes.add(conn, NOW, "u-1", str(tmp_path), floor_bytes=0)
+        made = Volume.create(tmp_path / "footage")
+        volumes.add(conn, NOW, made.uuid, str(made.path), floor_bytes=0)
         volumes.add(conn, NOW, "u-2", "/no/such/disk")
     site.clock.advance(5)
     answer = site.client("admin").get("/api/v1/health").json()
@@ -193,6 +279,7 @@ def test_the_health_page_has_everything_for_an_administrator(site: Any, tmp_path
     assert [disk["state"] for disk in answer["storage"]] == ["ok", "missing"]
     assert answer["storage"][0]["total_bytes"] > answer["storage"][0]["free_bytes"] > 0
     assert {camera["name"] for camera in answer["cameras"]} == {"gate", "yard"}
+    assert {camera["promise_breaks"] for camera in answer["cameras"]} == {None}
     assert all(problem["sentence"] and problem["next_step"] for problem in answer["problems"])
 
 
@@ -240,3 +327,23 @@ def test_what_a_recorder_raises_is_an_alarm_once(camera: CameraConfig) -> None:
     alarm = {"code": "disk_full", "message": "The disk is full.", "next_step": "Free space."}
     seen = replace(snapshot(camera), alarms=(alarm, dict(alarm)))
     assert [problem.sentence for problem in problems.of_recorders(seen)] == ["The disk is full."]
+
+
+def test_the_health_page_says_when_a_promise_breaks(site: Any, tmp_path: Path) -> None:
+    """From what was recorded and what fits, for each camera: seven GB a day, 21 fit in the limit."""
+    made = Volume.create(tmp_path / "footage")
+    start = site.clock.now_ms() - DAY_MS
+    with site.catalog.write() as conn:
+        volumes.add(conn, NOW, made.uuid, str(made.path), floor_bytes=0, limit_bytes=21 * GB)
+        media = MediaFormat(0, b"i", "h264", "avc1", 2, 2, None, None, None)
+        row = Segment(
+            SegmentKey(site.gate, StreamRole.MAIN, start), start + DAY_MS, 7 * GB, 1,
+            segments.format_id(conn, media), False, b"", b"",
+        )  # fmt: skip
+        segments.close_segment(conn, NOW, row)
+    answer = site.client("admin").get("/api/v1/health").json()
+    gate = next(camera for camera in answer["cameras"] if camera["name"] == "gate")
+    assert (gate["keep_days"], gate["kept_days_forecast"]) == (14, 3)
+    assert gate["promise_breaks"][:10] == to_rfc3339(site.clock.now_ms() + 2 * DAY_MS)[:10]
+    assert [p["camera"] for p in answer["problems"] if "promise" in p["sentence"]] == [site.gate]
+    assert answer["storage"][0]["full_in_days"] == 2

@@ -30,8 +30,9 @@ class JournalEntry:
 def append(conn: Connection, at_ms: int, kind: str, camera: int | None, body: Mapping[str, Any]) -> None:
     """Append one fact.
 
-    Kinds: ``segment_closed``, ``segment_deleted``, ``gap_opened``, ``gap_closed``, ``camera_added``,
-    ``camera_changed``, ``camera_removed``, ``volume_added``, ``site_changed``, ``still_deleted``.
+    Kinds: ``segment_closed``, ``segments_deleted``, ``gap_opened``, ``gap_closed``, ``camera_added``,
+    ``camera_changed``, ``camera_removed``, ``volume_added``, ``volume_changed``, ``deletion_confirmed``,
+    ``segments_moved``, ``hold_added``, ``hold_released``, ``site_changed``, ``still_deleted``.
     """
     conn.execute(journal.insert().values(at_ms=at_ms, kind=kind, camera=camera, body=canonical(body)))
 

@@ -116,6 +116,9 @@ volume = Table(  # a storage directory; `uuid` must equal the one in its identit
     Column("tier", Integer, nullable=False, server_default="0"),  # 0 is where recorders write, then slower
     Column("limit_bytes", Big),  # footage on it is held to this; None: the floor alone
     Column("move_after_days", Float),  # older footage moves to the next tier; None: never by age
+    Column(
+        "sync_seconds", Float, nullable=False, server_default="0.5"
+    ),  # files being written are synced so often
 )
 
 media_format = Table(  # init segments, once each: what a decoder needs before the first fragment
@@ -148,6 +151,7 @@ segment = Table(  # one row a recorded file; the path derives from the key (mode
     Column("sha256", LargeBinary(32), nullable=False),
     Column("fragments", LargeBinary, nullable=False),  # model.segment.pack_fragments
     Column("leaving_ms", Big),  # marked for deletion before its file is unlinked (recorder rule 6)
+    Column("leaving_reason", String(24)),  # model.deletion.Reason, for the facts written when it is gone
     sqlite_with_rowid=False,
 )
 

@@ -30,11 +30,13 @@ from beholden.web.address import PublicAddress
 from beholden.web.api import cameras as cameras_api
 from beholden.web.api import events as events_api
 from beholden.web.api import health as health_api
+from beholden.web.api import holds as holds_api
 from beholden.web.api import looks as looks_api
 from beholden.web.api import playback as playback_api
 from beholden.web.api import session as session_api
 from beholden.web.api import site as site_api
 from beholden.web.api import timeline as timeline_api
+from beholden.web.api import volumes as volumes_api
 from beholden.web.body_limit import BodyLimit
 from beholden.web.context import Context
 from beholden.web.gate import Gate
@@ -44,12 +46,15 @@ from beholden.web.news import NewsDesk
 from beholden.web.same_origin import SameOrigin
 from beholden.web.stats import BusStats, StatsSource
 from beholden.web.trial import Trial
-from beholden.web.volumes import readable_volumes
+from beholden.web.volumes import KnownVolumes
 
 MAX_BODY_BYTES = 256 * 1024
 # Handlers that read the catalog: as many as it has connections.
 _HANDLER_THREADS = 10
-_NOUNS = (session_api, site_api, cameras_api, timeline_api, playback_api, events_api, health_api, looks_api)
+_NOUNS = (
+    session_api, site_api, cameras_api, timeline_api, playback_api, events_api, health_api, looks_api,
+    holds_api, volumes_api,
+)  # fmt: skip
 # FastAPI can export traces; a privacy product must not, whatever the environment says.
 _NO_TELEMETRY = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
 
@@ -137,7 +142,7 @@ def make_context(
         sign_in=SignIn(catalog, clock, sessions, passwords or Passwords(), Throttle(clock)),
         stats=stats,
         trial=trial,
-        footage=footage or Footage(catalog, readable_volumes(catalog)),
+        footage=footage or Footage(catalog, KnownVolumes(catalog)),
         health=health,
         news=NewsDesk(catalog, stats, health, clock),
         address=PublicAddress.of(public_url),

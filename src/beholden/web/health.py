@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from beholden.catalog import Catalog, CatalogError, segments, volumes
-from beholden.catalog.segments import Kept
+from beholden.catalog import Catalog, CatalogError, segments, sites, volumes
+from beholden.catalog.segments import DAY_MS, Kept
 from beholden.catalog.volumes import VolumeRow
+from beholden.model.camera import CameraConfig
 from beholden.model.time import Clock
+from beholden.store.store import StoreError
+from beholden.store.volume import Volume
 from beholden.web import problems
 from beholden.web.camera_view import Facts, read_facts, state_of
-from beholden.web.forecast import forecast
+from beholden.web.forecast import Forecast, Promise, Shelf, forecast, promises
 from beholden.web.instants import show
 from beholden.web.problems import Disk, Problem
 from beholden.web.processes import RoleRow, Usage, read_roles, show_roles
 from beholden.web.stats import Snapshot, StatsSource
 
 FRESH_SECONDS = 2.0
+# Retention works at the floor itself, so being a little under it is how a full disk looks when all is well.
+LOW = 0.9
 _NOTHING = Kept(None, None, 0, 0, 0)
 
 
@@ -35,6 +39,8 @@ class Report:
     roles: list[RoleRow]
     facts: Facts | None
     snapshot: Snapshot
+    promises: Mapping[int, Promise]
+    made_ms: int
 
 
 class Health:
@@ -68,7 +74,7 @@ class Health:
                 {"level": p.level, "sentence": p.sentence, "next_step": p.next_step, "camera": p.camera}
                 for p in shown
             ],
-            "storage": [_show_disk(disk) for disk in report.disks] if whole else [],
+            "storage": [show_disk(disk) for disk in report.disks] if whole else [],
             "roles": show_roles(report.roles, self._usage) if whole else [],
             "cameras": _show_cameras(report, only),
             "detector": dict(report.snapshot.detector) if report.snapshot.detector else None,
@@ -76,45 +82,80 @@ class Health:
 
     def _make(self) -> Report:
         snapshot, roles = self._stats.latest(), read_roles(self._data_dir)
+        now_ms = self._clock.now_ms()
         try:
             facts = read_facts(self._catalog)
-            disks = self._disks(facts)
+            disks = self.disks(facts)
+            with self._catalog.read() as conn:
+                zone = sites.get(conn).time_zone
         except CatalogError as error:
             trouble = Problem("alarm", error.message, error.next_step)
-            return Report("degraded", [trouble], [], roles, None, snapshot)
+            return Report("degraded", [trouble], [], roles, None, snapshot, {}, now_ms)
+        promised = promises([shelf for disk in disks if (shelf := _shelf(disk))], _recorded(facts))
         found = [
             *problems.of_roles(roles, snapshot, facts.cameras),
             *problems.of_recorders(snapshot),
             *problems.of_disks(disks, facts.cameras),
-            *problems.of_cameras(facts.cameras, snapshot, self._clock.now_ms()),
+            *problems.of_promises(promised, facts.cameras, now_ms, zone),
+            *problems.of_cameras(facts.cameras, snapshot, now_ms),
         ]
         degraded = any(problem.level == "alarm" for problem in found)
-        return Report("degraded" if degraded else "ok", found, disks, roles, facts, snapshot)
+        status = "degraded" if degraded else "ok"
+        return Report(status, found, disks, roles, facts, snapshot, promised, now_ms)
 
-    def _disks(self, facts: Facts) -> list[Disk]:
+    def disks(self, facts: Facts | None = None) -> list[Disk]:
+        """Every volume with its file system as it is now. Blocks; CatalogError as the catalog raises."""
+        facts = facts or read_facts(self._catalog)
         with self._catalog.read() as conn:
             rows = [(row, segments.bytes_on_volume(conn, row.id)) for row in volumes.all_volumes(conn)]
-        return [_disk(row, footage, facts) for row, footage in rows]
+        disks = [_disk(row, footage) for row, footage in rows]
+        shelves = [shelf for disk in disks if (shelf := _shelf(disk))]
+        recorded = _recorded(facts)
+        return [
+            replace(disk, forecast=forecast(shelf, shelves, recorded)) if (shelf := _shelf(disk)) else disk
+            for disk in disks
+        ]
 
 
-def _disk(row: VolumeRow, footage: int, facts: Facts) -> Disk:
-    kept = [(camera, facts.kept.get(camera.id, _NOTHING)) for camera in facts.cameras]
+def _recorded(facts: Facts) -> list[tuple[CameraConfig, Kept]]:
+    return [(camera, facts.kept.get(camera.id, _NOTHING)) for camera in facts.cameras]
+
+
+def _disk(row: VolumeRow, footage: int) -> Disk:
+    volume = Volume(Path(row.path), row.uuid)
+    unknown = Forecast(None, None)
     try:
-        usage = shutil.disk_usage(row.path)
+        volume.check()
+        total, free = volume.total_bytes(), volume.free_bytes()
+    except StoreError as error:
+        return Disk(row, 0, 0, footage, problems.state_of_disk(error), unknown, error)
     except OSError:
-        return Disk(row, 0, 0, footage, "missing", forecast(footage, 0, 0, []))
-    state: Literal["ok", "low"] = "low" if usage.free < row.floor_bytes else "ok"
-    expected = forecast(footage, usage.free, row.floor_bytes, kept)
-    return Disk(row, usage.total, usage.free, footage, state, expected)
+        return Disk(row, 0, 0, footage, "unreadable", unknown)
+    return Disk(row, total, free, footage, "low" if free < row.floor_bytes * LOW else "ok", unknown)
 
 
-def _show_disk(disk: Disk) -> dict[str, Any]:
+def _shelf(disk: Disk) -> Shelf | None:
+    usable = disk.state in ("ok", "low")
+    return Shelf(disk.volume, disk.footage_bytes, disk.free_bytes) if usable else None
+
+
+def show_disk(disk: Disk) -> dict[str, Any]:
+    """A volume as the API shows it."""
+    row = disk.volume
     return {
-        "path": disk.volume.path,
+        "id": row.id,
+        "path": row.path,
+        "tier": row.tier,
+        "floor_bytes": row.floor_bytes,
+        "limit_bytes": row.limit_bytes,
+        "move_after_days": row.move_after_days,
+        "sync_seconds": row.sync_seconds,
         "total_bytes": disk.total_bytes,
         "free_bytes": disk.free_bytes,
         "footage_bytes": disk.footage_bytes,
         "state": disk.state,
+        "reason": disk.error.message if disk.error else "",
+        "next_step": disk.error.next_step if disk.error else "",
         "kept_days_forecast": _rounded(disk.forecast.kept_days),
         "full_in_days": _rounded(disk.forecast.full_in_days),
     }
@@ -130,6 +171,8 @@ def _show_cameras(report: Report, only: Collection[int] | None) -> list[dict[str
         state = state_of(camera, report.snapshot)
         kept = report.facts.kept.get(camera.id, _NOTHING)
         row = report.snapshot.streams.get((camera.id, "main")) or {}
+        promise = report.promises.get(camera.id, Promise(None, None))
+        breaks = promise.breaks_in_days
         shown.append(
             {
                 "camera": camera.id,
@@ -140,6 +183,9 @@ def _show_cameras(report: Report, only: Collection[int] | None) -> list[dict[str
                 "bytes": kept.size,
                 "gaps": report.facts.gaps.get(camera.id, 0),
                 "kbps": row.get("kbps"),
+                "keep_days": camera.keep_days,
+                "kept_days_forecast": _rounded(promise.kept_days),
+                "promise_breaks": None if breaks is None else show(report.made_ms + round(breaks * DAY_MS)),
             }
         )
     return shown

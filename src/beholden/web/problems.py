@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+from zoneinfo import ZoneInfo
 
+from beholden.catalog.segments import DAY_MS
 from beholden.catalog.volumes import VolumeRow
 from beholden.model.camera import CameraConfig, StreamState
+from beholden.model.time import from_ms
+from beholden.store.store import StoreError
 from beholden.web.camera_view import state_of
-from beholden.web.forecast import Forecast
+from beholden.web.forecast import Forecast, Promise
 from beholden.web.processes import RoleRow
 from beholden.web.stats import Snapshot
 
 # A camera that has just been added or has lost its network for a moment is not a problem yet.
 PATIENCE_MS = 15_000
 CLOCK_SLACK_MS = 5_000
+_NOW_DAYS = 0.05
+_FEW = 3  # cameras whose broken promises are told one by one
+
+DiskState = Literal["ok", "low", "missing", "swapped", "read_only", "unreadable"]
+_STATES: dict[str, DiskState] = {
+    "volume_missing": "missing",
+    "volume_swapped": "swapped",
+    "volume_read_only": "read_only",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +43,21 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A volume and its file system. ``state``: ok, low (under the floor), missing."""
+    """A volume and its file system. ``state``: ok, low (under the floor), or why it cannot be used, which
+    ``error`` says in a sentence."""
 
     volume: VolumeRow
     total_bytes: int
     free_bytes: int
     footage_bytes: int
-    state: Literal["ok", "low", "missing"]
+    state: DiskState
     forecast: Forecast
+    error: StoreError | None = None
+
+
+def state_of_disk(error: StoreError) -> DiskState:
+    """In a word, for the API."""
+    return _STATES.get(error.code, "unreadable")
 
 
 def of_roles(
@@ -105,7 +125,9 @@ def of_disks(disks: Iterable[Disk], cameras: Sequence[CameraConfig]) -> Iterable
     promised = max((camera.keep_days for camera in cameras if camera.enabled), default=0.0)
     for disk in disks:
         path = disk.volume.path
-        if disk.state == "missing":
+        if disk.error is not None:
+            yield Problem("alarm", disk.error.message, disk.error.next_step)
+        elif disk.state not in ("ok", "low"):
             yield Problem("alarm", f"The storage {path} is not there.", "Mount its disk, or restore it.")
         elif disk.state == "low":
             yield Problem(
@@ -117,10 +139,46 @@ def of_disks(disks: Iterable[Disk], cameras: Sequence[CameraConfig]) -> Iterable
         elif disk.forecast.full_in_days is not None and disk.forecast.kept_days is not None:
             yield Problem(
                 "warning",
-                f"The storage {path} will be full in about {days(disk.forecast.full_in_days)}: it holds "
+                f"The storage {path} {_full_in(disk.forecast.full_in_days)}: it holds "
                 f"about {days(disk.forecast.kept_days)} of footage, and {days(promised)} are to be kept.",
                 "Add space, keep footage for fewer days, or lower the cameras' bit rates.",
             )
+
+
+def of_promises(
+    promises: Mapping[int, Promise], cameras: Sequence[CameraConfig], now_ms: int, zone: str
+) -> Iterable[Problem]:
+    """Cameras whose days will not be kept, told before it comes to that; many at once in one sentence."""
+    broken = [
+        (camera, promise, promise.breaks_in_days)
+        for camera in cameras
+        if (promise := promises.get(camera.id)) is not None and promise.breaks_in_days is not None
+    ]
+    advice = "Add storage, keep footage for fewer days, or lower the bit rate."
+    if len(broken) <= _FEW:
+        for camera, promise, breaks in broken:
+            words = f"The promise of {days(camera.keep_days)} {_breaks(breaks, now_ms, zone)}"
+            fits = f"about {days(promise.kept_days or 0)} fit"
+            yield Problem("warning", f"{camera.name}: {words}: {fits}.", advice, camera.id)
+        return
+    most = max(camera.keep_days for camera, _, _ in broken)
+    fewest = min(promise.kept_days or 0 for _, promise, _ in broken)
+    words = _breaks(min(breaks for _, _, breaks in broken), now_ms, zone)
+    sentence = (
+        f"The promise of up to {days(most)} {words} for {len(broken)} cameras: about {days(fewest)} fit."
+    )
+    yield Problem("warning", sentence, advice)
+
+
+def _full_in(count: float) -> str:
+    return f"will be full in about {days(count)}" if count >= _NOW_DAYS else "is full"
+
+
+def _breaks(in_days: float, now_ms: int, zone: str) -> str:
+    if in_days < _NOW_DAYS:
+        return "is broken now"
+    when = from_ms(now_ms + round(in_days * DAY_MS)).astimezone(ZoneInfo(zone))
+    return f"breaks on {when:%Y-%m-%d}"
 
 
 def gigabytes(count: int) -> str:

@@ -25,8 +25,10 @@ def upgrade() -> None:
     op.add_column("volume", sa.Column("tier", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("volume", sa.Column("limit_bytes", BIG))
     op.add_column("volume", sa.Column("move_after_days", sa.Float()))
+    op.add_column("volume", sa.Column("sync_seconds", sa.Float(), nullable=False, server_default="0.5"))
 
     op.add_column("segment", sa.Column("leaving_ms", BIG))
+    op.add_column("segment", sa.Column("leaving_reason", sa.String(24)))
 
     op.create_table(
         "recording_window",
