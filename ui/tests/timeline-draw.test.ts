@@ -39,6 +39,14 @@ describe('the timeline picture', () => {
     expect(texts).toEqual(expect.arrayContaining(['Front drive', '11:59:00']))
   })
 
+  it('shows a hole that the recording mode wanted as a thin line, not as a fault', () => {
+    const { context, painted } = fakeContext()
+    const [lane] = scene().lanes
+    draw(context, scene({ lanes: [{ ...lane!, gaps: [{ start: now - 1_800_000, end: now, cause: 'rule_off', words: '' }] }] }))
+    expect(painted.some(({ style }) => style === 'gap')).toBe(false)
+    expect(painted.some(({ style, box }) => style === 'textQuiet' && box[2] === 500 && box[3] === 1)).toBe(true)
+  })
+
   it('paints a month of sixteen busy cameras in bounded work', () => {
     const stretch = (n: number) => ({ start: now - 30 * DAY + n * 60_000, end: now - 30 * DAY + n * 60_000 + 50_000 })
     const lanes: Lane[] = Array.from({ length: 16 }, (_, camera) => ({

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { clockOf, hoursOf, minutesOf, rulesOf, windowsOf, type WeekRule } from '../src/core/week'
+import { SiteZone } from '../src/core/time'
+import { clockOf, hoursOf, keptAt, minutesOf, rulesOf, windowsOf, type WeekRule } from '../src/core/week'
 import type { RecordingWindow } from '../src/core/types'
 
 const days = (...which: number[]) => Array.from({ length: 7 }, (_, day) => which.includes(day))
@@ -58,6 +59,16 @@ describe('the windows of a week', () => {
   })
 
   it('are counted in hours', () => expect(hoursOf(windowsOf([rule([0, 1, 2, 3, 4], '22:00', '06:00')]))).toBe(40))
+})
+
+describe('what is kept now', () => {
+  const camera = { mode: 'schedule' as const, windows: windowsOf([rule([4], '22:00', '06:00'), rule([5], '12:00', '13:00', 'events')]) }
+  const zone = new SiteZone('Europe/Berlin')
+  it.each([
+    ['2026-11-27T20:59:00Z', 'nothing'], ['2026-11-27T21:00:00Z', 'continuous'], ['2026-11-28T04:59:59Z', 'continuous'],
+    ['2026-11-28T05:00:00Z', 'nothing'], ['2026-11-28T11:30:00Z', 'events'], ['2026-11-30T21:30:00Z', 'nothing'],
+  ])('at %s: %s', (at, kept) => expect(keptAt(camera, Date.parse(at), zone)).toBe(kept))
+  it('is the mode itself without a schedule', () => expect(keptAt({ ...camera, mode: 'events' }, 0, zone)).toBe('events'))
 })
 
 describe('minutes of the day', () => {

@@ -1,5 +1,5 @@
 import type { SiteZone } from './time'
-import { columns, ticks, xOf, type Lane, type Stretch, type View } from './timeline'
+import { columns, isMeant, ticks, xOf, type Lane, type Stretch, type View } from './timeline'
 import type { EventKind } from './types'
 
 /** Colours as the page's tokens say, read once per theme. */
@@ -92,7 +92,10 @@ function drawLane(ctx: CanvasRenderingContext2D, scene: Scene, lane: Lane, top: 
   ctx.fillStyle = chosen ? palette.footageChosen : palette.footage
   const bar = top + height - BAR
   for (const [x, wide] of columns(lane.spans, view, width)) ctx.fillRect(x, bar, wide, BAR)
-  for (const [x, wide] of columns(lane.gaps, view, width, 1.5)) hatch(ctx, x, bar, wide, BAR, palette)
+  // Where nothing was to be recorded nothing is wrong: a thin line says so, and is no cause for alarm.
+  ctx.fillStyle = palette.textQuiet
+  for (const [x, wide] of columns(lane.gaps.filter(isMeant), view, width)) ctx.fillRect(x, bar + BAR - 1, wide, 1)
+  for (const [x, wide] of columns(lane.gaps.filter((gap) => !isMeant(gap)), view, width, 1.5)) hatch(ctx, x, bar, wide, BAR, palette)
   for (const mark of lane.marks) {
     if (mark.end < view.from || mark.start > view.to) continue
     const left = Math.max(0, xOf(view, width, mark.start))

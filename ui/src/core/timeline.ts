@@ -17,6 +17,9 @@ export interface Gap extends Stretch {
   words: string
 }
 
+/** True for a hole that somebody wanted: by the recording mode, or recording switched off. */
+export const isMeant = (gap: Gap): boolean => gap.cause === 'rule_off' || gap.cause === 'recording_off'
+
 export interface Mark extends Stretch {
   id: number
   kind: EventKind

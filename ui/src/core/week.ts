@@ -2,7 +2,8 @@
  * The windows of a week in which a camera records, as a person edits them: one rule for several days ("Mon to Fri, 22:00
  * to 06:00"). The API knows single days only, Monday first, minutes by the wall clock of the site.
  */
-import type { RecordingWindow } from './types'
+import type { SiteZone } from './time'
+import type { CameraSettings, RecordingWindow } from './types'
 
 export const DAY_MINUTES = 1440
 
@@ -101,3 +102,11 @@ export function minutesOf(clock: string): number | null {
 /** How many hours of the week windows cover. */
 export const hoursOf = (windows: readonly RecordingWindow[]): number =>
   windows.reduce((sum, one) => sum + one.to_minute - one.from_minute, 0) / 60
+
+/** What a camera that records keeps at an instant: everything, what is around events, or (between its windows) nothing. */
+export function keptAt(camera: Pick<CameraSettings, 'mode' | 'windows'>, ms: number, zone: SiteZone): 'continuous' | 'events' | 'nothing' {
+  if (camera.mode !== 'schedule') return camera.mode
+  const { weekday, hour, minute } = zone.fields(ms)
+  const [monday, at] = [(weekday + 6) % 7, hour * 60 + minute]
+  return camera.windows.find((one) => one.weekday === monday && one.from_minute <= at && at < one.to_minute)?.mode ?? 'nothing'
+}
