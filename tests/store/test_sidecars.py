@@ -48,9 +48,9 @@ def files(volume: Volume) -> list[str]:
 def test_blocks_come_back_as_they_were(volume: Volume) -> None:
     """Payload, segment and first instant are read back in order; kinds do not mix."""
     first, second = recorded(volume), recorded(volume, T0 + MINUTE)
-    assert sidecars.append(volume.path, first, SideKind.MOTION, T0, b"one")
-    assert sidecars.append(volume.path, second, SideKind.MOTION, T0 + MINUTE, b"two" * 100)
-    assert sidecars.append(volume.path, first, SideKind.BOXES, T0 + 5, b"boxes")
+    assert sidecars.append(volume.path, first, SideKind.MOTION, [(T0, b"one")])
+    assert sidecars.append(volume.path, second, SideKind.MOTION, [(T0 + MINUTE, b"two" * 100)])
+    assert sidecars.append(volume.path, first, SideKind.BOXES, [(T0 + 5, b"boxes")])
     path = sidecars.sidecar_path(volume.path, first, SideKind.MOTION)
     blocks = sidecars.read_blocks(path, SideKind.MOTION)
     assert [(b.segment_ms, b.epoch, b.first_ms) for b in blocks] == [
@@ -66,8 +66,8 @@ def test_deleting_a_segment_deletes_what_was_seen_in_it(volume: Volume) -> None:
     """Its blocks go with it, bytes and all; others stay; the file and the folders go with the last."""
     first, second = recorded(volume), recorded(volume, T0 + MINUTE)
     for kind in SideKind:
-        sidecars.append(volume.path, first, kind, T0, b"secret of the first")
-        sidecars.append(volume.path, second, kind, T0 + MINUTE, b"of the second")
+        sidecars.append(volume.path, first, kind, [(T0, b"secret of the first")])
+        sidecars.append(volume.path, second, kind, [(T0 + MINUTE, b"of the second")])
     volume.delete(first)
     for kind in SideKind:
         path = sidecars.sidecar_path(volume.path, first, kind)
@@ -82,8 +82,8 @@ def test_deleting_a_segment_deletes_what_was_seen_in_it(volume: Volume) -> None:
 def test_another_copy_of_the_same_instant_keeps_its_own(volume: Volume) -> None:
     """The epoch tells them apart."""
     first, copy = recorded(volume), recorded(volume, epoch=1)
-    sidecars.append(volume.path, first, SideKind.MOTION, T0, b"first")
-    sidecars.append(volume.path, copy, SideKind.MOTION, T0, b"copy")
+    sidecars.append(volume.path, first, SideKind.MOTION, [(T0, b"first")])
+    sidecars.append(volume.path, copy, SideKind.MOTION, [(T0, b"copy")])
     volume.delete(first)
     assert payloads(volume, copy) == [b"copy"]
 
@@ -91,9 +91,9 @@ def test_another_copy_of_the_same_instant_keeps_its_own(volume: Volume) -> None:
 def test_nothing_is_kept_of_footage_that_is_not(volume: Volume) -> None:
     """A block of a segment that is gone is refused, and makes no file and no folder."""
     key = SegmentKey(1, StreamRole.MAIN, T0)
-    assert not sidecars.append(volume.path, key, SideKind.MOTION, T0, b"late")
+    assert not sidecars.append(volume.path, key, SideKind.MOTION, [(T0, b"late")])
     other = recorded(volume, T0 + MINUTE)
-    assert not sidecars.append(volume.path, key, SideKind.MOTION, T0, b"late")
+    assert not sidecars.append(volume.path, key, SideKind.MOTION, [(T0, b"late")])
     assert files(volume) == []
     volume.delete(other)
     assert list(volume.path.glob("cam-*")) == []
@@ -102,7 +102,7 @@ def test_nothing_is_kept_of_footage_that_is_not(volume: Volume) -> None:
 def test_quarantine_takes_it_too(volume: Volume) -> None:
     """A file set aside is no footage any more."""
     key = recorded(volume)
-    sidecars.append(volume.path, key, SideKind.MOTION, T0, b"x")
+    sidecars.append(volume.path, key, SideKind.MOTION, [(T0, b"x")])
     volume.quarantine(key)
     assert files(volume) == []
 
@@ -114,12 +114,12 @@ def test_a_cut_end_costs_the_last_block_only(tmp_path_factory: pytest.TempPathFa
     key = recorded(volume)
     path = sidecars.sidecar_path(volume.path, key, SideKind.MOTION)
     for number in range(2):
-        sidecars.append(volume.path, key, SideKind.MOTION, T0 + number, bytes([number]) * 10)
+        sidecars.append(volume.path, key, SideKind.MOTION, [(T0 + number, bytes([number]) * 10)])
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) - cut])
     expected = [bytes([number]) * 10 for number in range(2)][: 2 if cut == 0 else 1 if cut <= 41 else 0]
     assert payloads(volume, key) == expected
-    sidecars.append(volume.path, key, SideKind.MOTION, T0 + 9, b"after")
+    sidecars.append(volume.path, key, SideKind.MOTION, [(T0 + 9, b"after")])
     assert payloads(volume, key) == [*expected, b"after"]
 
 
@@ -127,7 +127,7 @@ def test_a_damaged_block_is_left_out(volume: Volume) -> None:
     """A flipped bit in a payload costs its block; the others are read."""
     key = recorded(volume)
     for word in (b"first", b"second", b"third"):
-        sidecars.append(volume.path, key, SideKind.MOTION, T0, word)
+        sidecars.append(volume.path, key, SideKind.MOTION, [(T0, word)])
     path = sidecars.sidecar_path(volume.path, key, SideKind.MOTION)
     path.write_bytes(path.read_bytes().replace(b"second", b"sEcond"))
     assert payloads(volume, key) == [b"first", b"third"]
@@ -141,7 +141,7 @@ def test_junk_is_no_side_car(tmp_path_factory: pytest.TempPathFactory, junk: byt
     path = sidecars.sidecar_path(volume.path, key, SideKind.SOUND)
     path.write_bytes(junk)
     assert sidecars.read_blocks(path, SideKind.SOUND) == []
-    assert sidecars.append(volume.path, key, SideKind.SOUND, T0, b"good")
+    assert sidecars.append(volume.path, key, SideKind.SOUND, [(T0, b"good")])
     assert payloads(volume, key, SideKind.SOUND) == [b"good"]
     volume.delete(key)
     assert not path.exists()
@@ -152,8 +152,8 @@ def test_a_move_takes_it_along(volume: Volume, tmp_path: Path) -> None:
     other = Volume.create(tmp_path / "slow")
     key, neighbour = recorded(volume), recorded(volume, T0 + MINUTE)
     for kind in SideKind:
-        sidecars.append(volume.path, key, kind, T0, b"mine")
-        sidecars.append(volume.path, neighbour, kind, T0, b"not mine")
+        sidecars.append(volume.path, key, kind, [(T0, b"mine")])
+        sidecars.append(volume.path, neighbour, kind, [(T0, b"not mine")])
     recorded(other)
     sidecars.copy(volume.path, other.path, key)
     sidecars.copy(volume.path, other.path, key)
@@ -168,7 +168,7 @@ def test_a_range_names_the_files_that_may_matter(volume: Volume) -> None:
     hours = [recorded(volume, T0 + hour * 60 * MINUTE) for hour in range(-30, 31, 6)]
     for key in hours:
         for kind in SideKind:
-            sidecars.append(volume.path, key, kind, key.start_ms, b"x")
+            sidecars.append(volume.path, key, kind, [(key.start_ms, b"x")])
     start, end = T0 - 6 * 60 * MINUTE + 5000, T0 + 60 * MINUTE
     found = sidecars.sidecars_between(volume.path, 1, SideKind.BOXES, start, end)
     assert [path for path in found if path.exists()] == [
@@ -181,7 +181,7 @@ def test_a_range_names_the_files_that_may_matter(volume: Volume) -> None:
 def test_appending_and_deleting_at_once_lose_nothing(volume: Volume) -> None:
     """While one side appends and the other deletes, every segment that stays keeps its block."""
     keys = [recorded(volume, T0 + number * 1000) for number in range(40)]
-    sidecars.append(volume.path, keys[0], SideKind.MOTION, T0, b"0")
+    sidecars.append(volume.path, keys[0], SideKind.MOTION, [(T0, b"0")])
 
     def delete() -> None:
         for key in keys[::2]:
@@ -190,6 +190,6 @@ def test_appending_and_deleting_at_once_lose_nothing(volume: Volume) -> None:
     thread = threading.Thread(target=delete)
     thread.start()
     for number, key in enumerate(keys[1:], 1):
-        sidecars.append(volume.path, key, SideKind.MOTION, T0, str(number).encode())
+        sidecars.append(volume.path, key, SideKind.MOTION, [(T0, str(number).encode())])
     thread.join()
     assert payloads(volume, keys[1]) == [str(number).encode() for number in range(1, 40, 2)]

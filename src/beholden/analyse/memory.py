@@ -200,10 +200,15 @@ class Memory:
             waiting = self._waiting[key.camera]
             seconds = waiting.motion.take(key.start_ms // 1000, place.end_ms // 1000)
             frames = waiting.take_frames(key.start_ms, place.end_ms)
-        blocks = [(SideKind.MOTION, first_ms, payload) for first_ms, payload in pack_blocks(seconds)]
-        if frames:
-            blocks.append((SideKind.BOXES, key.start_ms, pack_frames(key.start_ms, frames)))
-        return sum(sidecars.append(place.root, key, *block) for block in blocks)
+        found = {
+            SideKind.MOTION: pack_blocks(seconds),
+            SideKind.BOXES: [(key.start_ms, pack_frames(key.start_ms, frames))] if frames else [],
+        }
+        return sum(
+            len(blocks)
+            for kind, blocks in found.items()
+            if blocks and sidecars.append(place.root, key, kind, blocks)
+        )
 
     def _drop_old(self, camera: int) -> None:
         before = self._clock.now_ms() - PATIENCE_MS

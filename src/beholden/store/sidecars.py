@@ -17,7 +17,7 @@ import fcntl
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,8 +69,9 @@ def sidecar_path(root: Path, key: SegmentKey, kind: SideKind) -> Path:
     return (hour if kind is SideKind.BOXES else hour.parent) / f"{kind.name.lower()}.side"
 
 
-def append(root: Path, key: SegmentKey, kind: SideKind, first_ms: int, payload: bytes) -> bool:
-    """Add a block of a segment; False when that segment is not there (any more). May raise OSError."""
+def append(root: Path, key: SegmentKey, kind: SideKind, blocks: Sequence[tuple[int, bytes]]) -> bool:
+    """Add blocks (first instant, payload) of a segment; False when it is not there (any more). May raise
+    OSError."""
     path = sidecar_path(root, key, kind)
     try:
         with _locked(path, create=True) as fd:
@@ -78,9 +79,8 @@ def append(root: Path, key: SegmentKey, kind: SideKind, first_ms: int, payload: 
                 _remove_if_empty(path, fd)
                 return False
             end = _sound_end(fd, kind)
-            head = _BLOCK.pack(_MARK, 1, key.start_ms, key.epoch, first_ms, len(payload), zlib.crc32(payload))
             os.ftruncate(fd, end)
-            os.pwrite(fd, head + payload, end)
+            os.pwrite(fd, b"".join(_packed(key, first_ms, payload) for first_ms, payload in blocks), end)
     except FileNotFoundError:
         return False
     return True
@@ -125,7 +125,7 @@ def copy(source: Path, target: Path, key: SegmentKey) -> None:
         there = _own(target, key, kind)
         for block in _own(source, key, kind):
             if all((block.first_ms, block.payload) != (known.first_ms, known.payload) for known in there):
-                append(target, key, kind, block.first_ms, bytes(block.payload))
+                append(target, key, kind, [(block.first_ms, bytes(block.payload))])
 
 
 def sidecars_between(root: Path, camera: int, kind: SideKind, start_ms: int, end_ms: int) -> list[Path]:
@@ -190,6 +190,11 @@ def _sound_end(fd: int, kind: SideKind) -> int:
     for place in _places(data, kind):
         end = place.end
     return end
+
+
+def _packed(key: SegmentKey, first_ms: int, payload: bytes) -> bytes:
+    crc = zlib.crc32(payload)
+    return _BLOCK.pack(_MARK, 1, key.start_ms, key.epoch, first_ms, len(payload), crc) + payload
 
 
 def _remove_if_empty(path: Path, fd: int) -> None:

@@ -32,6 +32,7 @@ from beholden.web.api import events as events_api
 from beholden.web.api import health as health_api
 from beholden.web.api import holds as holds_api
 from beholden.web.api import looks as looks_api
+from beholden.web.api import motion as motion_api
 from beholden.web.api import playback as playback_api
 from beholden.web.api import session as session_api
 from beholden.web.api import site as site_api
@@ -53,7 +54,7 @@ MAX_BODY_BYTES = 256 * 1024
 _HANDLER_THREADS = 10
 _NOUNS = (
     session_api, site_api, cameras_api, timeline_api, playback_api, events_api, health_api, looks_api,
-    holds_api, volumes_api,
+    holds_api, volumes_api, motion_api,
 )  # fmt: skip
 # FastAPI can export traces; a privacy product must not, whatever the environment says.
 _NO_TELEMETRY = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
