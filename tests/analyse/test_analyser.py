@@ -240,7 +240,7 @@ def test_garbage_pauses_one_camera_and_no_other(rig: Rig, moving_square: Path) -
     rig.until(lambda: "end" in rig.phases(2))
     assert rig.row(1)["state"] == "quarantined"
     assert "Decoding failed" in str(rig.row(1)["reason"])
-    assert rig.row(2)["state"] == "watching"
+    assert rig.row(2)["state"] == "full_rate"
 
 
 def test_a_failing_detector_pauses_with_a_reason(rig: Rig, moving_square: Path) -> None:

@@ -91,11 +91,12 @@ def events_of(clip: Path, mode: str = "always") -> list[tuple[ObjectClass, int, 
         clock.advance(0.01)
         feed.put(unit)
         while watch.step():
-            _, look = watch.mailbox.take()
-            if look is not None and teller.wants(look):
-                changes += teller.detected(look, detector.detect([look.picture.bgr()])[0])
-            elif look is not None:
-                changes += teller.passed(look)
+            while (look := watch.mailbox.take()[1]) is not None:
+                if teller.wants(look):
+                    changes += teller.detected(look, detector.detect([look.picture.bgr()])[0])
+                else:
+                    changes += teller.passed(look)
+                watch.busy = teller.watching
     changes += teller.end()
     assert len({change.key for change in changes}) == sum(change.phase is Phase.START for change in changes)
     return [(c.kind, c.start_ms, c.end_ms or 0) for c in changes if c.phase is Phase.END]

@@ -11,7 +11,7 @@ import pytest
 from beholden.analyse.analyser import Analyser
 from beholden.analyse.detect.fake import FakeDetector
 from beholden.analyse.grid import MotionSeconds, pack_blocks
-from beholden.analyse.hooks import Followed, Frame, Hooks
+from beholden.analyse.hooks import Hooks
 from beholden.analyse.keeper import Keeper
 from beholden.analyse.memory import PATIENCE_MS, CatalogShelf, FakeShelf, Memory, Place
 from beholden.analyse.motion import Motion
@@ -23,7 +23,7 @@ from beholden.model.boxes import unpack_frames
 from beholden.model.camera import StreamRole
 from beholden.model.errors import BeholdenError
 from beholden.model.event import Box, ObjectClass
-from beholden.model.frame import TrackedFrame
+from beholden.model.frame import TrackedFrame, TrackedObject
 from beholden.model.grid import CELL_BYTES, CELLS, HEAD_BYTES, SECONDS, WORD
 from beholden.model.segment import SegmentKey
 from beholden.model.time import FakeClock, SystemClock
@@ -47,10 +47,15 @@ def moving(left: int = 0, right: int = 320) -> Motion:
 QUIET = Motion((), 0.0, settling=False, mask=np.zeros((180, 320), np.uint8))
 
 
-def framed(at_ms: int, *tracks: int, number: int = 1, detected: bool = True) -> Frame:
+def framed(at_ms: int, *tracks: int, number: int = 1) -> TrackedFrame:
     """A frame with people in it."""
-    objects = tuple(Followed(track, ObjectClass.PERSON, 0.8, BOX, False) for track in tracks)
-    return Frame(number, at_ms, 200, decoded(blank(), at_ms), QUIET, detected, objects)
+    objects = tuple(TrackedObject(track, ObjectClass.PERSON, 0.8, BOX, False) for track in tracks)
+    return TrackedFrame(number, at_ms, objects)
+
+
+def tell(memory: Memory, frame: TrackedFrame) -> None:
+    """As the analyser tells it."""
+    memory.tracked(frame, decoded(blank(), frame.at_ms))
 
 
 @pytest.fixture
@@ -118,7 +123,7 @@ def test_seconds_and_boxes_lie_beside_their_segment(memory: Memory, shelf: FakeS
     """Each second and each frame is in the segment that holds it; what has no segment yet waits."""
     for second in range(130):
         memory.motion(1, START_MS + second * 1000, moving() if second % 10 == 0 else QUIET)
-        memory.frame(framed(START_MS + second * 1000, second + 1))
+        tell(memory, framed(START_MS + second * 1000, second + 1))
     first = recorded(shelf, volume)
     memory.settle()
     assert watched_and_moved(volume, first) == (set(range(60)), {0, 10, 20, 30, 40, 50})
@@ -134,7 +139,7 @@ def test_it_goes_with_its_segment(memory: Memory, shelf: FakeShelf, volume: Volu
     """Deleting a segment deletes what was seen in it, and what comes late is not written."""
     for second in range(120):
         memory.motion(1, START_MS + second * 1000, moving())
-        memory.frame(framed(START_MS + second * 1000, 1))
+        tell(memory, framed(START_MS + second * 1000, 1))
     first, second_key = recorded(shelf, volume), recorded(shelf, volume, START_MS + 60_000)
     memory.settle()
     volume.delete(first)
@@ -151,7 +156,7 @@ def test_what_was_not_recorded_is_not_remembered(
 ) -> None:
     """After ten minutes without footage of its time, what was seen is dropped."""
     memory.motion(1, START_MS, moving())
-    memory.frame(framed(START_MS, 1))
+    tell(memory, framed(START_MS, 1))
     clock.advance(PATIENCE_MS / 1000 + 2)
     memory.settle()
     key = recorded(shelf, volume)
@@ -184,8 +189,7 @@ def test_stopping_keeps_the_segment_being_written(memory: Memory, shelf: FakeShe
 def test_frames_nobody_looked_at_are_not_empty(memory: Memory, shelf: FakeShelf, volume: Volume) -> None:
     """A picture the detector was not shown says nothing; one empty frame says that the last has left."""
     for second, frame in enumerate([(1,), (), (), ()]):
-        memory.frame(framed(START_MS + second * 1000, *frame))
-    memory.frame(framed(START_MS + 9000, detected=False))
+        tell(memory, framed(START_MS + second * 1000, *frame))
     key = recorded(shelf, volume)
     memory.settle()
     assert [len(frame.objects) for frame in frames(volume, key)] == [1, 0]
@@ -244,7 +248,7 @@ def rig(tmp_path: Path, memory: Memory) -> Iterator[Rig]:
 
     detector, sink = FakeDetector(see_bright), FakeSink()
     keeper = Keeper(tmp_path, sink, lambda _: None)
-    hooks = Hooks(frames=[memory], motion=[memory.motion])
+    hooks = Hooks(onlookers=[memory], motion=[memory.motion])
     analyser = Analyser(detector, keeper, connect, lambda n: tmp_path / f"{n}.sock", SystemClock(), hooks)
     yield Rig(analyser, detector, sink, buses, [], tmp_path)
     analyser.close()

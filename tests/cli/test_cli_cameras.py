@@ -132,7 +132,7 @@ def test_listing_shows_names_and_addresses(beholden: Any, catalog: Catalog) -> N
         "enabled": True,
         "record": True,
         "record_audio": True,
-        "analyse": "always",
+        "analyse": "balanced",
         "transport": "auto",
         "certificate": "verify",
         "mode": "continuous",

@@ -17,11 +17,12 @@ import structlog
 from beholden.analyse.detect.detector import Detector, DetectorError
 from beholden.analyse.events import EventChange
 from beholden.analyse.feed import Feed
-from beholden.analyse.hooks import Frame, Hooks
+from beholden.analyse.hooks import Hooks
 from beholden.analyse.keeper import Keeper
+from beholden.analyse.mailbox import Backlog, Look
 from beholden.analyse.receive import Connect, Receiver, StreamId
 from beholden.analyse.tell import Teller
-from beholden.analyse.watch import Look, Watch
+from beholden.analyse.watch import Watch
 from beholden.model.camera import CameraConfig, StreamRole
 from beholden.model.time import Clock
 
@@ -38,10 +39,10 @@ _BATCH = 8
 class Seen:
     """One camera in the analyser."""
 
-    def __init__(self, config: CameraConfig, clock: Clock, hooks: Hooks) -> None:
+    def __init__(self, config: CameraConfig, clock: Clock, hooks: Hooks, backlog: Backlog) -> None:
         self.config = config
         self.feed = Feed(clock)
-        self.watch = Watch(config.id, config.analyse, self.feed, clock, hooks)
+        self.watch = Watch(config.id, config.analyse, self.feed, clock, hooks, backlog)
         self.teller = Teller(config.id, clock)
         self.silent = True
 
@@ -66,6 +67,7 @@ class Analyser:
         self._detector = detector
         self._hooks = hooks or Hooks()
         self._keeper = keeper
+        self._backlog = Backlog()
         self._connect = connect
         self._recorder_socket = recorder_socket
         self._clock = clock
@@ -154,7 +156,7 @@ class Analyser:
             return
         if seen is not None:
             self._leaving.append(seen)
-        self._cameras[camera] = Seen(config, self._clock, self._hooks)
+        self._cameras[camera] = Seen(config, self._clock, self._hooks, self._backlog)
 
     def _streams_by_shard(self) -> dict[int, dict[StreamId, Feed]]:
         shards: dict[int, dict[StreamId, Feed]] = {}
@@ -197,6 +199,8 @@ class Analyser:
             look = self._next_look(seen)
             if look is not None:
                 batch.append((seen, look))
+        if any(seen.watch.mailbox.waiting for seen in self._all()):
+            self._seen.set()
         for start in range(0, len(batch), _BATCH):
             self._beats["detect"] = self._clock.monotonic()
             self._detect_batch(batch[start : start + _BATCH])
@@ -212,7 +216,7 @@ class Analyser:
         if seen.teller.wants(look):
             return look
         self._tell(seen.teller.passed(look))
-        self._hooks.tell_frame(_frame(seen, look, detected=False))
+        self._hand_on(seen, look, detected=False)
         return None
 
     def _is_silent(self, seen: Seen) -> bool:
@@ -238,15 +242,22 @@ class Analyser:
             seen.teller.detector_ms = round(each, 1)
             seen.teller.quarantine.succeeded()
             self._tell(seen.teller.detected(look, detections))
-            self._hooks.tell_frame(_frame(seen, look, detected=True))
+            self._hand_on(seen, look, detected=True)
 
     def _failed(self, seen: Seen, reason: str) -> None:
         if seen.teller.quarantine.failed(reason):
             log.warning("detection paused", camera=seen.config.id, cause=reason)
             self._end(seen)
 
+    def _hand_on(self, seen: Seen, look: Look, *, detected: bool) -> None:
+        seen.watch.busy = seen.teller.watching
+        frame = seen.teller.frame(look, detected=detected)
+        if frame is not None:
+            self._hooks.tell_frame(frame, look.picture)
+
     def _end(self, seen: Seen) -> None:
         self._tell(seen.teller.end())
+        seen.watch.busy = False
         self._hooks.tell_end(seen.config.id)
 
     def _take_leaving(self) -> list[Seen]:
@@ -263,7 +274,7 @@ class Analyser:
         state, reason = _state(seen)
         return {
             "camera": seen.config.id,
-            "mode": "keyframes" if watch.keyframes_only else "always",
+            "mode": watch.mode,
             "fps": round(watch.fps, 1),
             "queue_ms": seen.feed.waiting_ms(),
             "last_frame_ms": watch.last_picture_ms or None,
@@ -276,12 +287,6 @@ class Analyser:
         }
 
 
-def _frame(seen: Seen, look: Look, *, detected: bool) -> Frame:
-    objects = seen.teller.in_view if detected else ()
-    at_ms = look.picture.at_ms
-    return Frame(seen.config.id, at_ms, look.interval_ms, look.picture, look.motion, detected, objects)
-
-
 def _state(seen: Seen) -> tuple[str, str]:
     for what, quarantine in (("Decoding", seen.watch.quarantine), ("Detection", seen.teller.quarantine)):
         if quarantine.reason:
@@ -290,7 +295,12 @@ def _state(seen: Seen) -> tuple[str, str]:
         return "overloaded", "The CPU is too busy: only keyframes are analysed for now."
     if not seen.watch.last_picture_ms or seen.silent:
         return "waiting", "No pictures arrive."
-    return "watching", ""
+    if seen.watch.mode == "keyframes":
+        return "keyframes", "Only keyframes are analysed, as chosen for this camera."
+    if seen.watch.quiet:
+        return "quiet", "Nothing moves: only keyframes are decoded."
+    why = seen.watch.why_full
+    return "full_rate", f"Every picture is analysed: {why}." if why else ""
 
 
 def _same_source(old: CameraConfig, new: CameraConfig) -> bool:

@@ -88,6 +88,10 @@ class Decoder:
         except (av.FFmpegError, ValueError) as error:
             raise DecodeError(f"a picture could not be decoded: {error}") from error
 
+    def reset(self) -> None:
+        """Forget what was decoded; a keyframe comes next."""
+        self._context.flush_buffers()
+
     def decode_keyframe(self, sample: bytes, pts: int) -> list[Decoded]:
         """The same for a keyframe whose followers will not come: nothing is held back."""
         pictures = self.decode(sample, pts)

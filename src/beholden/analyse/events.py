@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 from beholden.analyse.decode import Decoded
 from beholden.analyse.geometry import covered, overlap, strides_apart
-from beholden.analyse.hooks import Followed
 from beholden.analyse.sighting import STILL_MS, Sighting, Stage
 from beholden.analyse.track import Tracked, group_of
 from beholden.model.event import Box, Detection, ObjectClass
+from beholden.model.frame import TrackedObject
 
 UNSEEN_MS = 3000
 _LEAST_HITS = 3
@@ -75,7 +75,6 @@ class EventMaker:
         self._looked_ms = 0  # time during which somebody looked; gaps count a second at most
         self._seen_at_look: dict[int, int] = {}
         self._last_ms = 0
-        self._in_view: tuple[Followed, ...] = ()
 
     @property
     def open(self) -> int:
@@ -87,10 +86,14 @@ class EventMaker:
         """Whether something is in view that a look without motion should confirm."""
         return any(item.stage is not Stage.RESTING for item in self._sightings.values())
 
-    @property
-    def in_view(self) -> tuple[Followed, ...]:
-        """The objects seen in the last update; their ``track`` goes on when a lost track is found again."""
-        return self._in_view
+    def in_view(self, at_ms: int) -> tuple[TrackedObject, ...]:
+        """The objects seen in the picture of that time, and those known to rest. Their ``track`` goes on when
+        a lost track is found again."""
+        return tuple(
+            TrackedObject(key, item.kind, item.score_now, item.box, _stationary(item, at_ms))
+            for key, item in self._sightings.items()
+            if item.last_ms == at_ms or item.stage is Stage.RESTING
+        )
 
     def update(
         self,
@@ -109,14 +112,11 @@ class EventMaker:
         sparse = interval_ms > SPARSE_MS
         taken: set[int] = set()
         changes: list[EventChange] = []
-        seen: list[Followed] = []
         for item in sorted(tracked, key=lambda each: -each.detection.score):
             key = self._key_of(item, picture, taken, sparse)
             if key is not None:
                 taken.add(key)
                 changes += self._see(key, item.detection, picture, moving, sparse)
-                seen.append(self._followed(key, item.detection, picture.at_ms))
-        self._in_view = tuple(seen)
         return changes + self._leave(picture.at_ms, _patience(interval_ms))
 
     def tick(self, at_ms: int, interval_ms: int = 200) -> list[EventChange]:
@@ -143,11 +143,6 @@ class EventMaker:
         if key is not None:
             self._by_track[item.track] = key
         return key
-
-    def _followed(self, key: int, detection: Detection, at_ms: int) -> Followed:
-        sighting = self._sightings[key]
-        stationary = sighting.stage is Stage.RESTING or sighting.still_for(at_ms) >= _STATIONARY_MS
-        return Followed(key, sighting.kind, detection.score, detection.box, stationary)
 
     def _gone_on_with(self, detection: Detection, taken: set[int], sparse: bool) -> int | None:
         """An object just lost that this detection goes on with, by place and class alone."""
@@ -229,6 +224,10 @@ class EventMaker:
             still_ms=sighting.best_ms,
             still=sighting.best if still else None,
         )
+
+
+def _stationary(item: Sighting, at_ms: int) -> bool:
+    return item.stage is Stage.RESTING or item.still_for(at_ms) >= _STATIONARY_MS
 
 
 def _patience(interval_ms: int) -> int:

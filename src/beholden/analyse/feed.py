@@ -43,6 +43,7 @@ class Feed:
         self._relief_until = 0.0
         self._need_key = True
         self.dropped = 0
+        self.patient = False  # nothing but keyframes needs to be handled at once
 
     @property
     def overloaded(self) -> bool:
@@ -54,8 +55,8 @@ class Feed:
         with self._lock:
             return round((self._clock.monotonic() - self._items[0][0]) * 1000) if self._items else 0
 
-    def put(self, item: Item) -> None:
-        """Add what came from the bus."""
+    def put(self, item: Item) -> bool:
+        """Add what came from the bus; returns whether it should be handled at once."""
         now = self._clock.monotonic()
         with self._lock:
             if isinstance(item, AccessUnit):
@@ -65,6 +66,7 @@ class Feed:
                 self._items.append((now, item))
             if self._items and now - self._items[0][0] > BEHIND_SECONDS:
                 self._relieve(now)
+        return not self.patient or not isinstance(item, AccessUnit) or item.key
 
     def take(self) -> Item | None:
         """The next item, or None."""

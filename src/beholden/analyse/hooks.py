@@ -1,4 +1,4 @@
-"""Where others join in: masks before seeing, motion in the middle, frames with their objects after it."""
+"""Where others join in: masks before seeing, motion in the middle, tracked frames after it."""
 
 from __future__ import annotations
 
@@ -10,55 +10,10 @@ import structlog
 
 from beholden.analyse.decode import Decoded
 from beholden.analyse.motion import Motion
-from beholden.model.event import Box, ObjectClass
+from beholden.analyse.onlooker import Onlooker
+from beholden.model.frame import TrackedFrame
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """One object in one analysed picture.
-
-    ``track`` tells objects of a camera apart for as long as they are followed, through short occlusions, and
-    means nothing afterwards. ``stationary``: it has not moved for ten seconds, or it is known to stand here.
-    """
-
-    track: int
-    kind: ObjectClass
-    score: float
-    box: Box
-    stationary: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One analysed picture and what is in it.
-
-    ``at_ms`` is media time (epoch milliseconds). ``objects`` are those seen in this picture; when the
-    detector was not shown it (``detected`` is False: nothing moved), there are none, and nothing is known
-    to have left. ``interval_ms`` is the time since the picture analysed before.
-    """
-
-    camera: int
-    at_ms: int
-    interval_ms: int
-    picture: Decoded
-    motion: Motion
-    detected: bool
-    objects: tuple[Followed, ...]
-
-
-class FrameObserver(Protocol):
-    """Takes frames in order of time for each camera, all from one thread. What it raises is logged, and
-    costs this frame only."""
-
-    def frame(self, frame: Frame) -> None:
-        """The next analysed picture."""
-        ...
-
-    def ended(self, camera: int) -> None:
-        """Its stream ended or jumped in time, or is no longer analysed: its tracks are over."""
-        ...
 
 
 class Mask(Protocol):
@@ -81,10 +36,11 @@ def no_mask(_: int) -> Mask | None:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """Who listens. ``mask`` is asked before each analysed picture with the camera's id, so it may change
-    at any time; a mask that fails keeps its picture from being analysed."""
+    """Who joins in. ``mask`` is asked before each analysed picture with the camera's id, so it may change
+    at any time; a mask that fails keeps its picture from being analysed. What another raises is logged, and
+    costs this picture only."""
 
-    frames: Sequence[FrameObserver] = ()
+    onlookers: Sequence[Onlooker] = ()
     motion: Sequence[MotionObserver] = ()
     mask: Callable[[int], Mask | None] = field(default=no_mask)
 
@@ -97,26 +53,27 @@ class Hooks:
             log.warning("a picture was left out: its mask failed", camera=camera, cause=repr(error))
             return None
 
-    def tell_frame(self, frame: Frame) -> None:
-        """Hand a frame to all observers."""
-        for observer in self.frames:
-            try:
-                observer.frame(frame)
-            except Exception as error:  # noqa: BLE001 - seeing goes on whatever a listener does
-                log.warning("a frame was not taken", camera=frame.camera, cause=repr(error))
+    def tell_motion(self, camera: int, picture: Decoded, motion: Motion) -> None:
+        """Hand a picture on that was compared with the background."""
+        for onlooker in self.onlookers:
+            if motion.small is not None:
+                _safely(camera, onlooker.pictured, camera, picture.at_ms, motion.small, picture)
+        for observer in self.motion:
+            _safely(camera, observer, camera, picture.at_ms, motion)
+
+    def tell_frame(self, frame: TrackedFrame, picture: Decoded) -> None:
+        """Hand on what is in view."""
+        for onlooker in self.onlookers:
+            _safely(frame.camera, onlooker.tracked, frame, picture)
 
     def tell_end(self, camera: int) -> None:
-        """Tell all observers that a camera's tracks are over."""
-        for observer in self.frames:
-            try:
-                observer.ended(camera)
-            except Exception as error:  # noqa: BLE001
-                log.warning("an end was not taken", camera=camera, cause=repr(error))
+        """Say that a camera's tracks are over."""
+        for onlooker in self.onlookers:
+            _safely(camera, onlooker.ended, camera)
 
-    def tell_motion(self, camera: int, at_ms: int, motion: Motion) -> None:
-        """Hand a picture's motion to all observers."""
-        for observer in self.motion:
-            try:
-                observer(camera, at_ms, motion)
-            except Exception as error:  # noqa: BLE001
-                log.warning("motion was not taken", camera=camera, cause=repr(error))
+
+def _safely(camera: int, told: Callable[..., None], *arguments: object) -> None:
+    try:
+        told(*arguments)
+    except Exception as error:  # noqa: BLE001 - seeing goes on whatever a listener does
+        log.warning("a listener failed", camera=camera, listener=repr(told), cause=repr(error))

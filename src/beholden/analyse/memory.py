@@ -15,14 +15,15 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
+from beholden.analyse.decode import Decoded
 from beholden.analyse.grid import MotionSeconds, pack_blocks
-from beholden.analyse.hooks import Frame
 from beholden.analyse.motion import Motion
+from beholden.analyse.onlooker import Small
 from beholden.catalog import Catalog, segments, volumes
 from beholden.model.boxes import pack_frames
 from beholden.model.camera import StreamRole
 from beholden.model.errors import BeholdenError
-from beholden.model.frame import TrackedFrame, TrackedObject
+from beholden.model.frame import TrackedFrame
 from beholden.model.segment import SegmentKey
 from beholden.model.time import Clock
 from beholden.store import sidecars
@@ -148,18 +149,15 @@ class Memory:
         with self._lock:
             self._of(camera).motion.look(at_ms, motion)
 
-    def frame(self, frame: Frame) -> None:
-        """One picture and the objects in it, when the detector saw it (a hook of the analyser)."""
-        if not frame.detected:
-            return
-        objects = tuple(
-            TrackedObject(item.track, item.kind, item.score, item.box, item.stationary)
-            for item in frame.objects
-        )
+    def pictured(self, camera: int, at_ms: int, small: Small, picture: Decoded) -> None:
+        """Nothing: motion is told apart."""
+
+    def tracked(self, frame: TrackedFrame, picture: Decoded) -> None:  # noqa: ARG002
+        """What is in view in one picture (an onlooker of the analyser)."""
         with self._lock:
             frames = self._of(frame.camera).frames
-            if objects or (frames and frames[-1].objects):  # one empty frame says that the last has left
-                frames.append(TrackedFrame(frame.camera, frame.at_ms, objects))
+            if frame.objects or (frames and frames[-1].objects):  # one empty frame says: the last has left
+                frames.append(frame)
 
     def ended(self, camera: int) -> None:
         """Tracks are over; what was seen still waits for its footage."""

@@ -35,13 +35,15 @@ class Motion:
 
     ``regions`` are boxes around it, largest first; ``fraction`` of the picture 0..1 that differs.
     ``settling`` is true while the background is being learned, at first and after the whole picture
-    changed: then nobody can say what moved, and no regions are given.
+    changed: then nobody can say what moved, and no regions are given. ``small`` is the picture shrunk to
+    about 320 wide, ``mask`` of the same size what differs (255).
     """
 
     regions: tuple[Box, ...]
     fraction: float
     settling: bool
     mask: NDArray[np.uint8] | None = None
+    small: NDArray[np.uint8] | None = None
 
     def grid(self) -> NDArray[np.uint8]:
         """How much moved in each of 32 x 18 cells, 0..255, [18, 32]."""
@@ -59,6 +61,13 @@ class MotionDetector:
         self._seen_ms = 0
         self._settled_ms = 0
 
+    def copy(self) -> MotionDetector:
+        """The same background, to be tried on pictures that may not count."""
+        other = MotionDetector()
+        other._background = None if self._background is None else self._background.copy()
+        other._seen_ms, other._settled_ms = self._seen_ms, self._settled_ms
+        return other
+
     def look(self, luma: Luma, at_ms: int) -> Motion:
         """The motion in the next picture [height, width], taken at ``at_ms``. Any size; pictures may be
         any time apart."""
@@ -71,14 +80,14 @@ class MotionDetector:
             return self._restart(small, at_ms, fraction)
         self._learn(small, at_ms)
         if at_ms < self._settled_ms:
-            return Motion((), fraction, settling=True)
-        return Motion(_regions(mask), fraction, settling=False, mask=mask)
+            return Motion((), fraction, settling=True, small=small)
+        return Motion(_regions(mask), fraction, settling=False, mask=mask, small=small)
 
     def _restart(self, small: NDArray[np.uint8], at_ms: int, fraction: float) -> Motion:
         self._background = small.astype(np.float32)
         self._seen_ms = at_ms
         self._settled_ms = at_ms + _WARM_UP_MS
-        return Motion((), fraction, settling=True)
+        return Motion((), fraction, settling=True, small=small)
 
     def _differing(self, small: NDArray[np.uint8], background: NDArray[np.float32]) -> NDArray[np.uint8]:
         still = cv2.convertScaleAbs(background)

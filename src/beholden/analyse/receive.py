@@ -94,8 +94,7 @@ class Receiver:
     def _deliver(self, message: Message) -> None:
         if not isinstance(message, JsonMessage):
             feed = self._wanted.get((message.camera, message.stream))
-            if feed is not None and message.unit.track is Track.VIDEO:
-                feed.put(message.unit)
+            if feed is not None and message.unit.track is Track.VIDEO and feed.put(message.unit):
                 self._woken.set()
             return
         if message.kind not in ("format", "dropped"):

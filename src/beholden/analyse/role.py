@@ -73,7 +73,7 @@ def _serve(
         BusClient.connect,
         lambda shard: socket_path(data_dir, f"recorder-{shard}"),
         SystemClock(),
-        Hooks(frames=[memory], motion=[memory.motion]),  # listeners are joined here
+        Hooks(onlookers=[memory], motion=[memory.motion]),  # listeners are joined here
     )
     memory.start()
     try:

@@ -35,7 +35,7 @@ class Sighting:
         self.first_ms = self.last_ms = picture.at_ms
         self.hits = 0
         self.moved = False
-        self.score = 0.0
+        self.score = self.score_now = 0.0
         self.best_box = self.box = self.smooth = self._origin = self.anchor = detection.box
         self.anchor_ms = picture.at_ms
         self.best: Decoded | None = picture
@@ -54,6 +54,7 @@ class Sighting:
         self.last_ms = picture.at_ms
         self.hits += 1
         self.box = detection.box
+        self.score_now = detection.score
         self.score = max(self.score, detection.score)
         self._votes[detection.kind] += detection.score
         self._follow(detection.box, picture.at_ms)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from beholden.analyse.events import SPARSE_MS, EventChange, EventMaker
-from beholden.analyse.hooks import Followed
+from beholden.analyse.mailbox import Look
 from beholden.analyse.quarantine import Quarantine
 from beholden.analyse.track import Tracker
-from beholden.analyse.watch import Look
 from beholden.model.event import Detection
+from beholden.model.frame import TrackedFrame
 from beholden.model.time import Clock
 
 _CONFIRM_MS = 1000  # how often what stands still is looked at, to see whether it is still there
@@ -22,7 +22,10 @@ class Teller:
     def __init__(self, camera: int, clock: Clock) -> None:
         self._tracker = Tracker()
         self._events = EventMaker(camera)
+        self._camera = camera
         self._looked_ms = 0
+        self._told_ms = 0
+        self._told_objects = False
         self.quarantine = Quarantine(clock, _MOST_FAILURES)
         self.detector_ms = 0.0
 
@@ -32,9 +35,22 @@ class Teller:
         return self._events.open
 
     @property
-    def in_view(self) -> tuple[Followed, ...]:
-        """The objects seen in the last picture the detector was shown."""
-        return self._events.in_view
+    def watching(self) -> bool:
+        """Whether something is in view that must not be lost sight of."""
+        return self._events.watching
+
+    def frame(self, look: Look, *, detected: bool) -> TrackedFrame | None:
+        """What is in view, to be handed on: whenever the detector looked, about once a second while anything
+        rests, and once when the last object has left."""
+        at_ms = look.picture.at_ms
+        objects = self._events.in_view(at_ms)
+        due = detected or (at_ms - self._told_ms >= _CONFIRM_MS if objects else self._told_objects)
+        if not due or (detected and not objects and not self._told_objects):
+            return None
+        if not objects and self._events.watching:
+            return None  # out of sight, not gone yet
+        self._told_ms, self._told_objects = at_ms, bool(objects)
+        return TrackedFrame(self._camera, at_ms, objects)
 
     def wants(self, look: Look) -> bool:
         """Whether the detector should see this picture: something moved, nobody can say what moves, or
@@ -60,4 +76,5 @@ class Teller:
     def end(self) -> list[EventChange]:
         """The stream ended, jumped, or is not analysed any more."""
         self._tracker.forget()
+        self._told_ms, self._told_objects = 0, False
         return self._events.close()

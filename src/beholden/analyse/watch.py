@@ -1,21 +1,26 @@
-"""The first half of seeing, for one camera: from coded pictures to looks (decode, motion)."""
+"""The first half of seeing, for one camera: from coded pictures to looks (decode, motion).
+
+A camera in mode "balanced" is quiet while nothing happens: only its keyframes are decoded, and the coded
+pictures in between are kept. When a keyframe differs from the background, what was kept since the one before
+is decoded after all, and every picture from then on until it is quiet again.
+"""
 
 from __future__ import annotations
 
-import threading
 from collections import deque
-from dataclasses import dataclass, replace
 
 import cv2
 import structlog
 
 from beholden.analyse.decode import Decoded, DecodeError, Decoder
 from beholden.analyse.feed import Feed, Item, Lost
+from beholden.analyse.gop import LONGEST_MS, Gop, UsualRate
 from beholden.analyse.hooks import Hooks
-from beholden.analyse.motion import Motion, MotionDetector
+from beholden.analyse.mailbox import Backlog, Look, Mailbox
+from beholden.analyse.motion import MotionDetector
 from beholden.analyse.quarantine import Quarantine
 from beholden.model.media import AccessUnit, VideoFormat
-from beholden.model.time import Clock
+from beholden.model.time import Clock, ticks_to_ms
 
 log = structlog.get_logger()
 
@@ -24,55 +29,31 @@ _EARLY_MS = 20  # pictures do not come on the dot
 _JUMP_MS = 10_000
 _MOST_FAILURES = 25  # in a row: a second or two of undecodable pictures
 _RATE_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One picture worth looking at, what moved in it, and the time since the one analysed before."""
-
-    picture: Decoded
-    motion: Motion
-    interval_ms: int
-
-
-class Mailbox:
-    """Room for one look between two threads: the newest wins, and an end is not lost."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._look: Look | None = None
-        self._ended = False
-
-    def put(self, look: Look) -> None:
-        """Replace a look nobody has taken; what moved in that one still counts."""
-        with self._lock:
-            old = self._look
-            if old is not None and old.motion.regions and not look.motion.regions:
-                look = replace(look, motion=replace(look.motion, regions=old.motion.regions))
-            self._look = look
-
-    def end(self) -> None:
-        """The stream ended or jumped in time: what was in view must be let go."""
-        with self._lock:
-            self._look, self._ended = None, True
-
-    def take(self) -> tuple[bool, Look | None]:
-        """(whether the stream ended before, the newest look or None)."""
-        with self._lock:
-            taken = self._ended, self._look
-            self._look, self._ended = None, False
-            return taken
+_CALM_MS = 4000  # without motion: quiet again
+_PROBE_MS = 60_000  # how often a quiet GOP is decoded for no reason at all
 
 
 class Watch:
-    """Decodes one camera's stream and looks for motion. All calls but ``mode`` come from one thread."""
+    """Decodes one camera's stream and looks for motion. All calls but ``mode`` and ``busy`` come from one
+    thread."""
 
-    def __init__(self, camera: int, mode: str, feed: Feed, clock: Clock, hooks: Hooks | None = None) -> None:
+    def __init__(
+        self,
+        camera: int,
+        mode: str,
+        feed: Feed,
+        clock: Clock,
+        hooks: Hooks | None = None,
+        backlog: Backlog | None = None,
+    ) -> None:
         self.camera = camera
         self._hooks = hooks or Hooks()
-        self.mode = mode  # "always" | "keyframes"
+        self.mode = mode  # "balanced" | "always" | "keyframes"
         self.feed = feed
-        self.mailbox = Mailbox()
+        self.mailbox = Mailbox(clock, backlog or Backlog())
+        self.busy = False  # something is in view that must not be lost sight of
+        self.quiet = False
+        self.why_full = ""  # why a balanced camera's pictures are all decoded
         self.quarantine = Quarantine(clock, _MOST_FAILURES)
         self.motion_fraction = 0.0
         self.last_picture_ms = 0
@@ -83,7 +64,14 @@ class Watch:
         self._need_key = True
         self._last_ms = 0
         self._due_ms = 0
+        self._moved_ms = 0
         self._looks: deque[float] = deque(maxlen=100)
+        self._gop: Gop | None = None
+        self._usual = UsualRate()
+        self._probe_ms = 0
+        self._guessed = False  # whether the last GOP looked into had stood out by its size
+        self._replay: deque[AccessUnit] = deque()
+        self._key_ms = 0
 
     @property
     def keyframes_only(self) -> bool:
@@ -97,7 +85,10 @@ class Watch:
         return sum(moment > since for moment in self._looks.copy()) / _RATE_SECONDS
 
     def step(self) -> bool:
-        """Handle the next item of the feed; False when there is none."""
+        """Handle the next picture of a replayed GOP, or the next item of the feed; False without one."""
+        if self._replay:
+            self._handle_unit(self._replay.popleft(), in_line=True)
+            return True
         item = self.feed.take()
         if item is None:
             return False
@@ -107,6 +98,7 @@ class Watch:
     def _handle(self, item: Item) -> None:
         if isinstance(item, Lost):
             self._need_key = True
+            self._rouse("")
             if item.stream_ended:
                 self._forget()
         elif isinstance(item, VideoFormat):
@@ -124,23 +116,118 @@ class Watch:
             self._decoder = None
             self._failed(str(error))
 
-    def _handle_unit(self, unit: AccessUnit) -> None:
+    def _handle_unit(self, unit: AccessUnit, *, in_line: bool = False) -> None:
         if self._decoder is None or (not unit.key and (self._need_key or self.keyframes_only)):
             self._need_key = True
             return
-        decode = self._decoder.decode_keyframe if self.keyframes_only else self._decoder.decode
         try:
-            pictures = decode(unit.data(), unit.pts)
-            for picture in pictures:
-                self._see(picture)
+            self._settle(unit)
+            pictures = self._decode(self._decoder, unit, in_line=in_line)
         except (DecodeError, cv2.error) as error:
+            self._rouse("")
             self._failed(str(error))
             return
         self._need_key = False
         if pictures:
             self.quarantine.succeeded()
 
-    def _see(self, picture: Decoded) -> None:
+    def _decode(self, decoder: Decoder, unit: AccessUnit, *, in_line: bool) -> int:
+        """Decode as the state says; how many pictures came of it."""
+        if self.quiet and not self.keyframes_only:
+            return self._wait_and_see(decoder, unit)
+        decode = decoder.decode_keyframe if self.keyframes_only else decoder.decode
+        pictures = decode(unit.data(), unit.pts)
+        for picture in pictures:
+            self._see(picture, in_line=in_line)
+        return len(pictures)
+
+    def _settle(self, unit: AccessUnit) -> None:
+        """Become quiet at a keyframe when nothing has moved for a while and nothing is in view."""
+        if not unit.key:
+            return
+        at_ms = ticks_to_ms(unit.pts)
+        often = 0 < at_ms - self._key_ms <= LONGEST_MS
+        self._key_ms = at_ms
+        if self.mode != "balanced" or self.keyframes_only:
+            self._rouse("")
+        elif not often:
+            self._rouse("its keyframes come too rarely to wait for them")
+        elif not self.quiet and not self.busy and not self._replay and at_ms - self._moved_ms >= _CALM_MS:
+            self.quiet = self.feed.patient = True
+            self.why_full = ""
+            self._gop = None
+            self._probe_ms = self._probe_ms or at_ms + _PROBE_MS
+
+    def _wait_and_see(self, decoder: Decoder, unit: AccessUnit) -> int:
+        """A quiet camera's next unit: keep it, or compare a keyframe with the background."""
+        if not unit.key:
+            if self._gop is not None and not self._gop.add(unit):
+                self._wake(self._gop, [unit], "its keyframes come too rarely to wait for them")
+            return 0
+        before, self._gop = self._gop, Gop(unit)
+        background = self._motion.copy()
+        pictures = decoder.decode_keyframe(unit.data(), unit.pts)
+        for picture in pictures:
+            if self._differs(picture):
+                self._motion = background
+                self._wake(before, [unit], "something moves")
+                return len(pictures)
+        if (
+            before is not None
+            and self._suspicious(before, unit)
+            and self._moves_in(decoder, before, background)
+        ):
+            self._motion = background
+            self._wake(before, [unit], "something moves")
+            return len(pictures)
+        for picture in pictures:
+            self._see(picture, in_line=False)
+        return len(pictures)
+
+    def _differs(self, picture: Decoded) -> bool:
+        masked = self._hooks.masked(self.camera, picture)
+        if masked is None:
+            return False
+        motion = self._motion.copy().look(masked.luma(), masked.at_ms)
+        return bool(motion.regions) or motion.settling
+
+    def _suspicious(self, before: Gop, unit: AccessUnit) -> bool:
+        at_ms = ticks_to_ms(unit.pts)
+        self._guessed = self._usual.stands_out(before)
+        if not self._guessed and at_ms < self._probe_ms:
+            return False
+        self._probe_ms = at_ms + _PROBE_MS
+        return True
+
+    def _moves_in(self, decoder: Decoder, gop: Gop, background: MotionDetector) -> bool:
+        """Decode a whole GOP to see whether something moves in it."""
+        trial, due_ms, moves = background.copy(), 0, False
+        for unit in gop.units:
+            for picture in decoder.decode(unit.data(), unit.pts):
+                if picture.at_ms < due_ms - _EARLY_MS or moves:
+                    continue
+                due_ms = picture.at_ms + INTERVAL_MS
+                masked = self._hooks.masked(self.camera, picture)
+                moves = masked is not None and bool(trial.look(masked.luma(), masked.at_ms).regions)
+            if moves:
+                break
+        decoder.reset()
+        if self._guessed:
+            self._usual.judged(right=moves)
+        return moves
+
+    def _wake(self, before: Gop | None, after: list[AccessUnit], why: str) -> None:
+        """From the keyframe before on, decode everything."""
+        self._rouse(why)
+        self._moved_ms = ticks_to_ms(after[-1].pts)
+        self._replay.extend([*(before.units if before is not None else []), *after])
+
+    def _rouse(self, why: str) -> None:
+        self.quiet = self.feed.patient = False
+        self.why_full = why
+        self._gop = None
+
+    def _see(self, picture: Decoded, *, in_line: bool) -> None:
         if not -1000 < picture.at_ms - self._last_ms < _JUMP_MS and self._last_ms:
             self._forget()
         self.last_picture_ms = picture.at_ms
@@ -154,13 +241,14 @@ class Watch:
         masked = self._hooks.masked(self.camera, picture)
         if masked is None:
             return
-        picture = masked
-        motion = self._motion.look(picture.luma(), picture.at_ms)
+        motion = self._motion.look(masked.luma(), picture.at_ms)
+        if motion.regions or motion.settling:
+            self._moved_ms = picture.at_ms
         self.motion_fraction = motion.fraction
-        self._hooks.tell_motion(self.camera, picture.at_ms, motion)
+        self._hooks.tell_motion(self.camera, masked, motion)
         self.last_look_at = self._clock.monotonic()
         self._looks.append(self.last_look_at)
-        self.mailbox.put(Look(picture, motion, interval))
+        self.mailbox.put(Look(masked, motion, interval), in_line=in_line)
 
     def _failed(self, reason: str) -> None:
         if self.quarantine.failed(reason):
@@ -170,5 +258,8 @@ class Watch:
 
     def _forget(self) -> None:
         self._motion = MotionDetector()
-        self._last_ms = self._due_ms = 0
+        self._last_ms = self._due_ms = self._moved_ms = self._probe_ms = self._key_ms = 0
+        self._replay.clear()
+        self._rouse("")
+        self._usual = UsualRate()
         self.mailbox.end()

@@ -13,7 +13,7 @@ from beholden.catalog.tables import recording_window
 from beholden.model.camera import RecordingMode, RecordingWindow, Transport
 from beholden.model.errors import BeholdenError
 
-ANALYSE_CHOICES = ("always", "keyframes", "off")
+ANALYSE_CHOICES = ("balanced", "always", "keyframes", "off")
 MOST_DAYS = 3650
 LEAST_BYTES = 100_000_000
 MEMORY_BYTES = (4_000_000, 256_000_000)

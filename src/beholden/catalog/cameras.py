@@ -42,7 +42,7 @@ class NewCamera:
     password: str | None = None
     record: bool = True
     record_audio: bool = True
-    analyse: str = "always"
+    analyse: str = "balanced"
     keep_days: float = DEFAULT_KEEP_DAYS
     transport: str = Transport.AUTO
     certificate: str = "verify"

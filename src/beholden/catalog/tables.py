@@ -55,7 +55,7 @@ camera = Table(
     Column("enabled", Boolean, nullable=False),
     Column("record", Boolean, nullable=False),
     Column("record_audio", Boolean, nullable=False),
-    Column("analyse", String(16), nullable=False),  # always | keyframes | off
+    Column("analyse", String(16), nullable=False),  # catalog.camera_settings.ANALYSE_CHOICES
     Column("transport", String(8), nullable=False, server_default="auto"),  # model.camera.Transport
     Column("certificate", String(80), nullable=False, server_default="verify"),  # model.camera.CERTIFICATE
     Column("mode", String(16), nullable=False, server_default="continuous"),  # model.camera.RecordingMode
@@ -70,7 +70,7 @@ camera = Table(
     Column("rev", Integer, nullable=False),  # rises with every change, so that readers can poll cheaply
     Column("created_ms", Big, nullable=False),
     Column("removed_ms", Big),  # set while its footage is still kept; the id is never used again
-    CheckConstraint("analyse in ('always', 'keyframes', 'off')", name="analyse"),
+    CheckConstraint("analyse in ('balanced', 'always', 'keyframes', 'off')", name="analyse"),
     sqlite_autoincrement=True,  # ids name folders, so they are never given twice
 )
 Index(

@@ -77,9 +77,10 @@ class CameraConfig:
     """One camera as the catalog knows it, passwords decrypted.
 
     ``rev`` rises with every change. ``shard`` is the recorder process it lives in.
-    ``analyse`` is "always", "keyframes" or "off". Footage is kept for ``keep_days``; parts with events for
-    ``keep_event_days``; nothing but a hold outlives ``max_days``; its oldest leaves beyond ``max_bytes``.
-    ``memory_bytes`` bounds its memory in the recorder (None: the recorder's default).
+    ``analyse`` is "balanced" (keyframes while nothing happens), "always", "keyframes" or "off". Footage is
+    kept for ``keep_days``; parts with events for ``keep_event_days``; nothing but a hold outlives
+    ``max_days``; its oldest leaves beyond ``max_bytes``. ``memory_bytes`` bounds its memory in the recorder
+    (None: the recorder's default).
     """
 
     id: int

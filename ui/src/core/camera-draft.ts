@@ -29,7 +29,7 @@ export interface CameraValues {
 
 /** What a new camera begins with; the same as the API's own defaults. */
 export const newCamera = (): CameraValues => ({
-  name: '', url: '', subUrl: '', username: '', password: '', keepDays: DEFAULT_KEEP_DAYS, analyse: 'always', recordAudio: true,
+  name: '', url: '', subUrl: '', username: '', password: '', keepDays: DEFAULT_KEEP_DAYS, analyse: 'balanced', recordAudio: true,
   mode: 'continuous', preSeconds: 5, postSeconds: 10, week: [], keepEventDays: null, maxDays: null, maxGb: null, memoryMb: null,
   transport: 'auto', certificate: 'verify',
 })

@@ -74,7 +74,7 @@ export type Transport = 'auto' | 'tcp' | 'udp'
 /** What a camera is told to do, beside its name and addresses. */
 export interface CameraSettings {
   record_audio: boolean
-  analyse: 'always' | 'keyframes' | 'off'
+  analyse: 'balanced' | 'always' | 'keyframes' | 'off'
   transport: Transport
   /** `verify`, `any`, or `sha256:` with 64 hexadecimal digits; for rtsps alone. */
   certificate: string

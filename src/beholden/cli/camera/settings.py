@@ -20,7 +20,9 @@ _NONE = "none"
 def _options(
     record: Annotated[bool | None, typer.Option("--record/--no-record", help="Record or not.")] = None,
     audio: Annotated[bool | None, typer.Option("--audio/--no-audio", help="Record sound or not.")] = None,
-    analyse: Annotated[str | None, typer.Option(metavar="MODE", help="always, keyframes or off.")] = None,
+    analyse: Annotated[
+        str | None, typer.Option(metavar="MODE", help="balanced, always, keyframes or off.")
+    ] = None,
     transport: Transport = None,
     certificate: Certificate = None,
     mode: Annotated[

@@ -29,7 +29,7 @@ Url = Annotated[str, Field(max_length=2000)]
 Name = Annotated[str, Field(max_length=200)]
 Secret = Annotated[str, Field(max_length=500)]
 Days = Annotated[float, Field(gt=0, le=3650, allow_inf_nan=False)]
-Analyse = Literal["always", "keyframes", "off"]
+Analyse = Literal["balanced", "always", "keyframes", "off"]
 Certificate = Annotated[str, Field(max_length=200), AfterValidator(camera_settings.parse_certificate)]
 Bytes = Annotated[int, Field(gt=0, le=1 << 53)]
 
@@ -53,7 +53,7 @@ class CameraSettings(BaseModel):
     sub_url: Url | None = None
     record: bool = True
     record_audio: bool = True
-    analyse: Analyse = "always"
+    analyse: Analyse = "balanced"
     transport: Literal["auto", "tcp", "udp"] = "auto"
     certificate: Certificate = "verify"
     mode: Literal["continuous", "events", "schedule"] = "continuous"

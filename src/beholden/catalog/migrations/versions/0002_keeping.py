@@ -22,6 +22,12 @@ def upgrade() -> None:
     op.add_column("camera", sa.Column("max_bytes", BIG))
     op.add_column("camera", sa.Column("memory_bytes", BIG))
 
+    with op.batch_alter_table("camera", table_kwargs={"sqlite_autoincrement": True}) as camera:
+        camera.drop_constraint(op.f("ck_camera_analyse"), type_="check")
+        camera.create_check_constraint(
+            op.f("ck_camera_analyse"), "analyse in ('balanced', 'always', 'keyframes', 'off')"
+        )
+
     op.add_column("volume", sa.Column("tier", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("volume", sa.Column("limit_bytes", BIG))
     op.add_column("volume", sa.Column("move_after_days", sa.Float()))
