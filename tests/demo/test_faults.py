@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -312,3 +313,97 @@ def test_faults_add_up(play: Play) -> None:
     assert len(client.pictures(100, seconds=2)) == 8
     assert not any(packet.marker for packet in client.packets)
     assert client.of(2) == []
+
+
+def test_half_open_neither_sends_nor_answers(play: Play) -> None:
+    """The connection stays as it is, and no word comes over it."""
+    client = play(half_open=0.5)
+    client.read(lambda: False, seconds=1.2)
+    count = len(client.packets)
+    assert count > 0
+    with pytest.raises(TimeoutError):
+        client.ask("GET_PARAMETER", seconds=0.7)
+    assert (len(client.packets), client.closed) == (count, False)
+
+
+def test_stand_still_holds_the_clock_and_lets_it_go(play: Play) -> None:
+    """Pictures go on, with one timestamp for a second, then with the right ones."""
+    client = play("lawn", stand_still="0.5:1")
+    client.read(lambda: len(client.pictures(100, seconds=0)) >= 12 and client.pictures(100, seconds=0)[-1])
+    times = [packet.timestamp for packet in client.of(0) if packet.marker]
+    steps = [_signed(later - earlier) for earlier, later in itertools.pairwise(times)]
+    assert steps.count(0) >= 8
+    assert max(steps) >= 80_000
+
+
+def test_drift_makes_the_clock_run_fast(play: Play) -> None:
+    """By the given share, so that after N pictures the step is that much longer."""
+    client = play("lawn", drift=100_000)
+    times = client.pictures(12)
+    assert _signed(times[10] - times[0]) == pytest.approx(1.1 * 90_000, abs=20)
+
+
+@pytest.mark.parametrize(("value", "wrong"), [("-7200", [True, True]), ("3600:audio", [False, True])])
+def test_wrong_clock_is_in_the_reports_only(play: Play, value: str, wrong: list[bool]) -> None:
+    """Of both tracks, or of one."""
+    client = play(wrong_clock=value)
+    assert client.read(lambda: len(client.reports) >= 2)
+    seconds = [int.from_bytes(report[8:12], "big") - 2_208_988_800 for report in client.reports[:2]]
+    assert [abs(each - time.time()) > 1000 for each in seconds] == wrong
+
+
+def test_recode_changes_session_and_description(virtual_cameras: RunningCameras, rtsp_client: Any) -> None:
+    """H.264 becomes H.265 in the session; whoever asks afterwards is sent to what it is now."""
+    url = virtual_cameras.url("lawn", recode="1:hall")
+    client = rtsp_client(url)
+    client.play()
+    assert client.read(lambda: any(packet.payload[0] == 0x40 for packet in client.of(0)))
+    later = rtsp_client(url)
+    answer = later.ask("DESCRIBE")
+    assert (answer.status, answer.headers["location"]) == (302, virtual_cameras.url("hall"))
+
+
+@pytest.mark.parametrize(("fault", "way"), [("no_tcp", "RTP/AVP/TCP;unicast;interleaved=0-1"),
+                                            ("no_udp", "RTP/AVP;unicast;client_port=6000-6001")])  # fmt: skip
+def test_a_transport_can_be_refused(
+    virtual_cameras: RunningCameras, rtsp_client: Any, fault: str, way: str
+) -> None:
+    """With 461."""
+    client = rtsp_client(virtual_cameras.url("gate", **{fault: True}))
+    assert client.ask("SETUP", f"{client.url}/track0", Transport=way).status == 461
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [("yard", "rtsp://127.0.0.1:{port}/yard/main"), ("//192.0.2.7", "rtsp://192.0.2.7/gate/main")],
+)
+def test_redirect_sends_elsewhere(
+    virtual_cameras: RunningCameras, rtsp_client: Any, value: str, where: str
+) -> None:
+    """With 302, to another path or another host."""
+    answer = rtsp_client(virtual_cameras.url("gate", redirect=value)).ask("DESCRIBE")
+    assert (answer.status, answer.headers["location"]) == (302, where.format(port=virtual_cameras.port))
+
+
+def test_redirect_loop_sends_to_itself(virtual_cameras: RunningCameras, rtsp_client: Any) -> None:
+    """Again and again."""
+    client = rtsp_client(virtual_cameras.url("gate", redirect_loop=True))
+    assert client.ask("DESCRIBE").headers["location"] == client.url
+
+
+def test_absolute_control_names_the_host(virtual_cameras: RunningCameras, rtsp_client: Any) -> None:
+    """This one, or the one asked for."""
+    here = rtsp_client(virtual_cameras.url("gate", absolute_control=True))
+    assert f"a=control:{here.url}/track0" in here.describe()
+    there = rtsp_client(virtual_cameras.url("gate", absolute_control="192.0.2.7"))
+    assert "a=control:rtsp://192.0.2.7/gate/main/track0" in there.describe()
+
+
+def test_session_timeout_ends_a_quiet_session(play: Play) -> None:
+    """Requests keep it; without one it ends."""
+    client = play(session_timeout=1)
+    for _ in range(3):
+        client.read(lambda: False, seconds=0.6)
+        assert client.ask("OPTIONS").status == 200
+    assert not client.read(lambda: False, seconds=10)
+    assert client.closed

@@ -253,12 +253,49 @@ def test_mutated_streams_never_crash(
 @CODECS
 @given(st.lists(st.binary(max_size=60), max_size=30))
 def test_random_packets_never_crash(codec: str, packets: list[bytes]) -> None:
-    """Random bytes, and random payloads behind a true header."""
+    """Random bytes, and random payloads behind a true header: pictures, or the verdict of another codec."""
     out = Out(codec)
     for number, packet in enumerate(packets):
         out.depacketiser.packet(packet, 0, len(packet))
         headed = b"\x80\x60" + number.to_bytes(2, "big") + bytes(8) + packet
-        out.depacketiser.packet(headed, 0, len(headed))
+        try:
+            out.depacketiser.packet(headed, 0, len(headed))
+        except SourceError as error:
+            assert error.code == "codec_changed"  # noqa: PT017 (the other outcome is as good)
+            return
+
+
+@CODECS
+def test_another_codec_in_the_middle_is_told_and_never_kept(
+    coded: Callable[..., Any], packetiser: Any, codec: str
+) -> None:
+    """After a change, packets of the other codec end the pull; none becomes a picture."""
+    before, after = coded(codec), coded("h265" if codec == "h264" else "h264", count=24)
+    mine, other = packetiser(codec), packetiser(after.codec)
+    out = Out(codec).one_by_one(mine.stream(before))
+    kept = len(out.samples)
+    other.sequence, other.ssrc = mine.sequence, mine.ssrc
+    frames = other.stream(after, start=3600 * len(before.pictures))
+    with pytest.raises(SourceError) as caught:
+        out.one_by_one(frames)
+    assert caught.value.code == "codec_changed"
+    assert len(out.samples) <= kept + 1  # the last of the former codec ends with the change
+
+
+@CODECS
+def test_an_accident_is_no_change_of_codec(coded: Callable[..., Any], packetiser: Any, codec: str) -> None:
+    """A spoilt packet now and then costs its picture and nothing more."""
+    made = coded(codec)
+    packets = packetiser(codec)
+    foreign = b"\x42\x01\x01" if codec == "h264" else b"\x67\x64\x00"
+    out = Out(codec)
+    for turn in range(10):
+        start = turn * 3600 * (len(made.pictures) + 1)
+        for pts, _, nals in made.pictures:
+            out.one_by_one(packets.picture(nals, start + pts))
+        out.one_by_one([packets.frame(foreign, start + 3600 * len(made.pictures), False)])
+    assert len(out.samples) == 10 * len(made.pictures)
+    assert out.depacketiser.dropped == 9
 
 
 @CODECS

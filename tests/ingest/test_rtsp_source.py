@@ -440,7 +440,7 @@ def test_a_password_is_asked_for_in_words(server: Any, sink: Any) -> None:
         ("DESCRIBE", "404 Not Found", StreamState.REFUSED, "no_such_stream"),
         ("DESCRIBE", "403 Forbidden", StreamState.REFUSED, "stream_forbidden"),
         ("DESCRIBE", "503 Service Unavailable", StreamState.OFFLINE, "camera_busy"),
-        ("SETUP", "461 Unsupported Transport", StreamState.UNSUPPORTED, "no_tcp"),
+        ("SETUP", "461 Unsupported Transport", StreamState.UNSUPPORTED, "no_transport"),
         ("SETUP", "500 Internal Server Error", StreamState.OFFLINE, "camera_error"),
         ("PLAY", "454 Session Not Found", StreamState.OFFLINE, "session_ended"),
         ("PLAY", "400 Bad Request", StreamState.REFUSED, "stream_refused"),

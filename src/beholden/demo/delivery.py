@@ -263,8 +263,9 @@ class Delivery:
             ssrc = self._playout.ssrc[track.index]
             probe = Packet(track.kind, track.index, False, track.payload_type, 0, rtp, ssrc, b"")
             self._through_faults(probe)
+            wrong = sum(int(fault.wall_error(track.kind)) for fault in self._faults)
             report = struct.pack(
-                ">BBHIIIIII", 0x80, 200, 6, probe.ssrc, (int(seconds) + _NTP_EPOCH) & 0xFFFFFFFF,
+                ">BBHIIIIII", 0x80, 200, 6, probe.ssrc, (int(seconds) + wrong + _NTP_EPOCH) & 0xFFFFFFFF,
                 int(fraction * 2**32), probe.timestamp, self._sent, 0,
             )  # fmt: skip
             self._carrier.packet(track.index, report, report=True)

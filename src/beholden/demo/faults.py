@@ -13,7 +13,7 @@ import random
 import re
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 NO_ANSWER = 0
 """What ``Fault.status`` returns to leave a request unanswered."""
@@ -76,13 +76,26 @@ class Fault:
     mid_gop: ClassVar[bool] = False
     silences_reports: ClassVar[bool] = False
     shifts_time: ClassVar[bool] = False
+    refuses: ClassVar[str] = ""
 
     def status(self, asked: Asked) -> int | None:
         """What to answer a request with: None for the right answer, an error status, or NO_ANSWER."""
 
-    def describe(self, sdp: str) -> str:
-        """The session description as this camera gives it."""
+    def describe(self, sdp: str, url: str) -> str:  # noqa: ARG002 (for those that need it)
+        """The session description as this camera gives it at ``url``."""
         return sdp
+
+    def location(self, url: str) -> str:  # noqa: ARG002 (for those that need it)
+        """Where a viewer who asks for ``url`` is sent instead; empty for nowhere."""
+        return ""
+
+    def patience(self) -> float:
+        """Seconds without a request after which the camera ends a session; 0 for never."""
+        return 0.0
+
+    def wall_error(self, kind: str) -> float:  # noqa: ARG002 (for those that need it)
+        """Seconds by which the camera's clock is wrong in the reports of one kind of track."""
+        return 0.0
 
     def outgoing(self, out: Outgoing) -> None:
         """Change one picture on its way."""
@@ -109,6 +122,21 @@ class Freeze(Fault):
 
     def outgoing(self, out: Outgoing) -> None:
         if out.elapsed >= self.number(3):
+            out.packets.clear()
+
+
+class HalfOpen(Fault):
+    """``half_open=S``: after S seconds nothing is sent, read or answered any more, as when a switch on the
+    way lost power: the connection is neither closed nor reset."""
+
+    name = "half_open"
+
+    def status(self, asked: Asked) -> int | None:  # noqa: ARG002 (the hook)
+        return NO_ANSWER if "gone" in self.state else None
+
+    def outgoing(self, out: Outgoing) -> None:
+        if out.elapsed >= self.number(3):
+            self.state["gone"] = 1
             out.packets.clear()
 
 
@@ -178,12 +206,48 @@ class Wrap(Fault):
                 packet.sequence = (packet.sequence + step) & 0xFFFF
 
 
+class StandStill(Fault):
+    """``stand_still=S:D``: from S seconds on RTP time stands still for D seconds (2), on all tracks."""
+
+    name = "stand_still"
+    shifts_time = True
+
+    def outgoing(self, out: Outgoing) -> None:
+        begin, length = self.number(3), self.number(2, part=1)
+        if begin <= out.elapsed < begin + length:
+            for packet in out.packets:
+                packet.timestamp = self.state.setdefault(f"track{packet.track}", packet.timestamp)
+
+
+class Drift(Fault):
+    """``drift=PPM``: the camera's RTP clock runs fast by PPM parts per million (100; may be negative)."""
+
+    name = "drift"
+    shifts_time = True
+
+    def outgoing(self, out: Outgoing) -> None:
+        for packet in out.packets:
+            first = self.state.setdefault(f"track{packet.track}", packet.timestamp)
+            ahead = round(_step(packet.timestamp, first) * self.number(100) / 1_000_000)
+            packet.timestamp = (packet.timestamp + ahead) & 0xFFFFFFFF
+
+
+class WrongClock(Fault):
+    """``wrong_clock=S`` or ``wrong_clock=S:KIND``: sender reports (of audio or video) give a wall time that
+    is wrong by S seconds (3600; may be negative)."""
+
+    name = "wrong_clock"
+
+    def wall_error(self, kind: str) -> float:
+        return self.number(3600) if self.value.partition(":")[2] in ("", kind) else 0.0
+
+
 class NoParameterSets(Fault):
     """``no_parameter_sets``: no SPS, PPS or VPS in the SDP; they come in band before each keyframe."""
 
     name = "no_parameter_sets"
 
-    def describe(self, sdp: str) -> str:
+    def describe(self, sdp: str, url: str) -> str:  # noqa: ARG002 (the hook)
         return re.sub(r";?\s*sprop-[a-z-]+=[^;\r]*", "", sdp)
 
 
@@ -220,12 +284,31 @@ class Swap(Fault):
             out.move_to = self.value.partition(":")[2]
 
 
+class Recode(Fault):
+    """``recode=S:NAME``: S seconds after the URL was first asked for, someone changes the camera's codec: it
+    goes on with camera NAME's clip in the same session, and describes that to whoever asks from then on."""
+
+    name = "recode"
+
+    def status(self, asked: Asked) -> int | None:
+        self.state["changed"] = int(asked.age >= self.number(3))
+        return None
+
+    def location(self, url: str) -> str:
+        return _elsewhere(url, self.value.partition(":")[2]) if self.state.get("changed") else ""
+
+    def outgoing(self, out: Outgoing) -> None:
+        if out.key and out.elapsed >= self.number(3) and "done" not in self.state:
+            self.state["done"] = 1
+            out.move_to = self.value.partition(":")[2]
+
+
 class NoAudio(Fault):
     """``no_audio``: the SDP has no audio track."""
 
     name = "no_audio"
 
-    def describe(self, sdp: str) -> str:
+    def describe(self, sdp: str, url: str) -> str:  # noqa: ARG002 (the hook)
         return re.sub(r"m=audio.*?(?=m=|\Z)", "", sdp, flags=re.DOTALL)
 
 
@@ -322,6 +405,60 @@ class Refuse(Fault):
         return int(self.number(404)) if asked.method == wanted else None
 
 
+class NoTcp(Fault):
+    """``no_tcp``: RTP over the RTSP connection is refused with 461; UDP is offered."""
+
+    name = "no_tcp"
+    refuses = "tcp"
+
+
+class NoUdp(Fault):
+    """``no_udp``: UDP is refused with 461; RTP over the RTSP connection is offered."""
+
+    name = "no_udp"
+    refuses = "udp"
+
+
+class Redirect(Fault):
+    """``redirect=NAME`` or ``redirect=//HOST``: DESCRIBE is answered with 302 to that camera, or to the same
+    path at another host; the new address asks for no faults."""
+
+    name = "redirect"
+
+    def location(self, url: str) -> str:
+        return _elsewhere(url, self.value)
+
+
+class RedirectLoop(Fault):
+    """``redirect_loop``: DESCRIBE is answered with 302 to the same address, again and again."""
+
+    name = "redirect_loop"
+
+    def location(self, url: str) -> str:
+        return url
+
+
+class AbsoluteControl(Fault):
+    """``absolute_control`` or ``absolute_control=HOST``: the description's control addresses are whole URLs,
+    at this host or another."""
+
+    name = "absolute_control"
+
+    def describe(self, sdp: str, url: str) -> str:
+        base = url if not self.value else _elsewhere(url, f"//{self.value}")
+        return sdp.replace("a=control:track", f"a=control:{base.rstrip('/')}/track")
+
+
+class SessionTimeout(Fault):
+    """``session_timeout=S``: the session ends when no request came for S seconds (10), and says so in
+    SETUP."""
+
+    name = "session_timeout"
+
+    def patience(self) -> float:
+        return self.number(10)
+
+
 class MidGop(Fault):
     """``mid_gop``: pictures are sent at once, even when the next is no keyframe."""
 
@@ -352,7 +489,7 @@ class Mjpeg(Fault):
 
     name = "mjpeg"
 
-    def describe(self, sdp: str) -> str:
+    def describe(self, sdp: str, url: str) -> str:  # noqa: ARG002 (the hook)
         sdp = re.sub(r"a=fmtp:96 [^\r]*\r\n", "", sdp)
         sdp = re.sub(r"a=rtpmap:96 H26\d/90000", "a=rtpmap:26 JPEG/90000", sdp)
         return sdp.replace("RTP/AVP 96", "RTP/AVP 26")
@@ -368,6 +505,19 @@ FAULTS: dict[str, type[Fault]] = _concrete()
 def parse_faults(query: str) -> list[Fault]:
     """The faults a URL's query asks for; KeyError names an unknown one."""
     return [FAULTS[name](value) for name, value in parse_qsl(query, keep_blank_values=True)]
+
+
+def _elsewhere(url: str, where: str) -> str:
+    """The same stream of the camera called ``where``, or with ``//HOST`` the same path at that host."""
+    parts = urlsplit(url)
+    if where.startswith("//"):
+        return urlunsplit((parts.scheme, where[2:], parts.path, "", ""))
+    stream = parts.path.rstrip("/").rpartition("/")[2]
+    return urlunsplit((parts.scheme, parts.netloc, f"/{where}/{stream}", "", ""))
+
+
+def _step(stamp: int, before: int) -> int:
+    return ((stamp - before + 2**31) & 0xFFFFFFFF) - 2**31
 
 
 def _is_parameter_set(payload: bytes) -> bool:

@@ -25,6 +25,7 @@ from beholden.demo.camera import Playout, Scene, VirtualCamera
 from beholden.demo.clip import Clip, read_clip
 from beholden.demo.delivery import Carrier, Datagrams, Delivery, Interleaved, SentPicture
 from beholden.demo.faults import NO_ANSWER, Asked, Fault, parse_faults
+from beholden.demo.identity import TlsIdentity
 from beholden.model.errors import BeholdenError
 
 HOST = "127.0.0.1"
@@ -33,7 +34,7 @@ REMEMBERED = 100_000
 
 _METHODS = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN"
 _REASONS = {
-    200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
+    200: "OK", 302: "Found", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
     454: "Session Not Found", 455: "Method Not Valid in This State", 461: "Unsupported Transport",
     501: "Not Implemented", 503: "Service Unavailable",
 }  # fmt: skip
@@ -50,7 +51,8 @@ class Request:
 
 
 class VirtualCameras:
-    """The server. ``port`` is the chosen one once entered; ``clips`` are read when it starts."""
+    """The server. ``port`` is the chosen one once entered; ``clips`` are read when it starts. With an
+    ``identity`` it speaks rtsps, and nothing else."""
 
     def __init__(
         self,
@@ -59,8 +61,10 @@ class VirtualCameras:
         password: str | None = None,
         port: int = 0,
         scheme: Scheme = "digest",
+        identity: TlsIdentity | None = None,
     ) -> None:
         self.cameras = list(cameras)
+        self._identity = identity
         self.port = port
         self.user = user
         self.connections = 0
@@ -84,7 +88,8 @@ class VirtualCameras:
                     self._playouts[camera.name, stream] = Playout(camera.name, stream, clip, scene)
                     self._sent[camera.name, stream] = deque(maxlen=REMEMBERED)
         try:
-            self._server = await loop.create_server(lambda: _Connection(self), HOST, self.port)
+            tls = self._identity.context() if self._identity else None
+            self._server = await loop.create_server(lambda: _Connection(self), HOST, self.port, ssl=tls)
         except OSError as error:
             raise BeholdenError(
                 "port_in_use",
@@ -109,7 +114,8 @@ class VirtualCameras:
             {key: "" if value is True else str(value) for key, value in faults.items()}, safe=":"
         )
         query = query.replace("=&", "&").removesuffix("=")
-        return f"rtsp://{HOST}:{self.port}/{name}/{stream}" + (f"?{query}" if query else "")
+        kind = "rtsps" if self._identity else "rtsp"
+        return f"{kind}://{HOST}:{self.port}/{name}/{stream}" + (f"?{query}" if query else "")
 
     def sent_pictures(self, name: str, stream: str = "main") -> list[SentPicture]:
         """What has left so far, oldest first, over all sessions (the last 100 000)."""
@@ -174,6 +180,7 @@ class _Connection(asyncio.Protocol):
         self._sockets: dict[int, tuple[socket.socket, socket.socket]] = {}
         self._clients: dict[int, tuple[str, int, int]] = {}
         self._delivery: Delivery | None = None
+        self._patience: asyncio.TimerHandle | None = None
 
     @property
     def camera(self) -> str:
@@ -224,6 +231,7 @@ class _Connection(asyncio.Protocol):
 
     def _handle(self, request: Request) -> None:
         address = _address(request.url)
+        self._be_patient()
         status = self._faulty_status(request.method, address)
         if status == NO_ANSWER:
             return
@@ -251,6 +259,13 @@ class _Connection(asyncio.Protocol):
                 return status
         return None
 
+    def _be_patient(self) -> None:
+        # A request shows that somebody is there.
+        seconds = max((fault.patience() for fault in self._faults), default=0.0)
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = asyncio.get_running_loop().call_later(seconds, self.hang_up) if seconds else None
+
     def _answer(self, request: Request, address: str) -> None:
         handlers = {
             "DESCRIBE": self._describe, "SETUP": self._setup, "PLAY": self._play, "PAUSE": self._pause,
@@ -271,9 +286,14 @@ class _Connection(asyncio.Protocol):
 
     def _describe(self, request: Request) -> None:
         assert self._playout is not None
+        for fault in self._faults:
+            location = fault.location(request.url)
+            if location:
+                self._reply(request, 302, [f"Location: {location}"])
+                return
         text = sdp.describe(self._playout.clip, HOST)
         for fault in self._faults:
-            text = fault.describe(text)
+            text = fault.describe(text, request.url)
         base = request.url if request.url.endswith("/") else request.url + "/"
         self._reply(request, headers=["Content-Type: application/sdp", f"Content-Base: {base}"], body=text)
 
@@ -285,6 +305,9 @@ class _Connection(asyncio.Protocol):
             self._reply(request, 404)
             return
         chosen = request.headers.get("transport", "").split(",")[0]
+        if ("tcp" if "/TCP" in chosen else "udp") in [fault.refuses for fault in self._faults]:
+            self._reply(request, 461)
+            return
         interleaved = re.search(r"interleaved=(\d+)", chosen)
         ports = re.search(r"client_port=(\d+)(?:-(\d+))?", chosen)
         if "/TCP" in chosen:
@@ -297,9 +320,9 @@ class _Connection(asyncio.Protocol):
             self._reply(request, 461)
             return
         ssrc = f"{self._playout.ssrc[track]:08X}"
-        self._reply(
-            request, headers=[f"Transport: {answer};ssrc={ssrc}", f"Session: {self._session};timeout=60"]
-        )
+        patience = max((fault.patience() for fault in self._faults), default=0.0) or 60
+        session = f"Session: {self._session};timeout={patience:.0f}"
+        self._reply(request, headers=[f"Transport: {answer};ssrc={ssrc}", session])
 
     def _setup_udp(self, track: int, rtp_port: int, rtcp_port: int) -> str:
         self._sockets[track] = _udp_pair()
@@ -348,6 +371,8 @@ class _Connection(asyncio.Protocol):
         self._reply(request)
 
     def _end_session(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
         if self._delivery is not None:
             self._delivery.stop()
             self._delivery = None
@@ -450,9 +475,10 @@ def start_virtual_cameras(
     password: str | None = None,
     port: int = 0,
     scheme: Scheme = "digest",
+    identity: TlsIdentity | None = None,
 ) -> RunningCameras:
     """Start a server in a thread; raises BeholdenError ``port_in_use`` or ``bad_clip``."""
-    return RunningCameras(VirtualCameras(cameras, user, password, port, scheme))
+    return RunningCameras(VirtualCameras(cameras, user, password, port, scheme, identity))
 
 
 def _address(url: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-import os
 import socket
 import ssl
 import threading
@@ -12,9 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Protocol
 
-from beholden.ingest.source import SourceError
-from beholden.model.camera import StreamState
-from beholden.model.gap import GapCause
+from beholden.ingest import refusal, tls
 
 RESOLVE_SECONDS = 10.0
 CONNECT_SECONDS = 5.0
@@ -24,10 +21,16 @@ _Address = tuple[socket.AddressFamily, tuple[str | int, ...]]
 
 
 class Wire(Protocol):
-    """What the RTSP client needs of a connection; ``Connection`` is the real one, ``FakeWire`` the fake."""
+    """What the RTSP client needs of a connection; ``Connection`` is the real one, ``FakeWire`` the fake.
+
+    ``peer`` and ``local`` are the two ends' addresses. ``short_is_all``: after a read that gave less than was
+    asked for nothing more is there (with TLS a read gives one record).
+    """
 
     open: bool
+    short_is_all: bool
     peer: str
+    local: str
 
     def advance(self, now: float) -> None: ...
     def receive(self, size: int) -> bytes | None: ...
@@ -38,9 +41,10 @@ class Wire(Protocol):
 
 
 class WireFactory(Protocol):
-    """Begins a connection to ``host:port``."""
+    """Begins a connection to ``host:port``: over TLS with this choice of ``model.camera.CERTIFICATE``, or
+    (None) without."""
 
-    def __call__(self, host: str, port: int, now: float, tls: bool = False) -> Wire: ...
+    def __call__(self, host: str, port: int, now: float, certificate: str | None = None) -> Wire: ...
 
 
 class FakeWire:
@@ -48,11 +52,13 @@ class FakeWire:
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self.open = True
+        self.short_is_all = True
         self.peer = "192.0.2.1"
+        self.local = "127.0.0.1"
         self.sent = b""
         self.left = deque(pieces)
 
-    def __call__(self, host: str, port: int, now: float, tls: bool = False) -> FakeWire:  # noqa: ARG002
+    def __call__(self, host: str, port: int, now: float, certificate: str | None = None) -> FakeWire:  # noqa: ARG002
         return self
 
     def advance(self, now: float) -> None:
@@ -101,12 +107,16 @@ class _Resolver(threading.Thread):
 class Connection:
     """One connection to ``host:port``. Errors are ``SourceError`` with a sentence for people."""
 
-    def __init__(self, host: str, port: int, now: float, tls: bool = False) -> None:
+    def __init__(self, host: str, port: int, now: float, certificate: str | None = None) -> None:
         self.host = host
         self.port = port
         self.peer = ""
+        self.local = ""
         self.open = False
-        self._tls = tls
+        self.short_is_all = certificate is None
+        self._certificate = certificate
+        self._distrusted = ""  # why the certificate was not trusted, while we look which one it is
+        self._address: _Address | None = None
         self._socket: socket.socket | None = None
         self._resolver: _Resolver | None = None
         self._addresses: list[_Address] = []
@@ -142,7 +152,7 @@ class Connection:
         except (ConnectionError, TimeoutError, ssl.SSLError):
             return b""
         except OSError as error:
-            raise self._offline(f"The connection to the camera broke ({_words(error)}).") from None
+            raise refusal.broken(error) from None
 
     def send(self, data: bytes) -> None:
         """Send, keeping what the socket does not take for the next ``advance``."""
@@ -154,7 +164,7 @@ class Connection:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return
         except OSError as error:
-            raise self._offline(f"The connection to the camera broke ({_words(error)}).") from None
+            raise refusal.broken(error) from None
         self._outbox = self._outbox[sent:]
 
     def fileno(self) -> int | None:
@@ -179,18 +189,18 @@ class Connection:
             self._addresses = self._resolver.addresses[:_MOST_ADDRESSES]
             self._resolver = None
             if not self._addresses:
-                raise self._offline(
-                    f"The name {self.host} is not known on this network.",
-                    "Check the host name, or use the camera's IP address.",
-                )
+                raise refusal.unknown_name(self.host)
             self._next_address(now)
         elif now > self._deadline:
-            raise self._offline(
-                f"Looking up the name {self.host} takes too long.", "Use the camera's IP address."
-            )
+            raise refusal.slow_name(self.host)
 
     def _next_address(self, now: float) -> None:
-        family, sockaddr = self._addresses.pop(0)
+        self._address = self._addresses.pop(0)
+        self._dial(now)
+
+    def _dial(self, now: float) -> None:
+        assert self._address is not None
+        family, sockaddr = self._address
         self._deadline = now + CONNECT_SECONDS
         self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -222,55 +232,61 @@ class Connection:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+        if self._distrusted:
+            raise refusal.certificate_not_trusted(self._distrusted, "")
         if self._addresses:
             self._next_address(now)
             return
-        raise _connect_error(failure, self.host, self.port)
+        raise refusal.not_reached(failure, self.host, self.port)
 
     def _on_connected(self, now: float) -> None:
         assert self._socket is not None
         try:
             self.peer = str(self._socket.getpeername()[0])
+            self.local = str(self._socket.getsockname()[0])
         except OSError as error:  # closed again in the meantime
             self._failed(error.errno or 0, now)
             return
         self._connected = True
-        if self._tls:
-            context = ssl.create_default_context()
-            self._socket = context.wrap_socket(
-                self._socket, server_hostname=self.host, do_handshake_on_connect=False
-            )
-            self._deadline = now + CONNECT_SECONDS
-            self._shake_hands(now)
-        else:
+        if self._certificate is None:
             self.open = True
             self.send(b"")
+            return
+        context = tls.looking() if self._distrusted else tls.context_of(self._certificate, now)
+        self._socket = context.wrap_socket(
+            self._socket, server_hostname=self.host, do_handshake_on_connect=False
+        )
+        self._deadline = now + CONNECT_SECONDS
+        self._shake_hands(now)
 
     def _shake_hands(self, now: float) -> None:
         assert isinstance(self._socket, ssl.SSLSocket)
+        assert self._certificate is not None
         try:
             self._socket.do_handshake()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             if now > self._deadline:
-                raise self._offline("The camera does not finish the TLS handshake.") from None
+                raise refusal.no_handshake() from None
             return
         except ssl.SSLCertVerificationError as error:
-            raise SourceError(
-                StreamState.REFUSED,
-                GapCause.CAMERA_LOST,
-                "certificate_not_trusted",
-                f"The camera's certificate is not trusted: {error.verify_message}.",
-                "Install its issuer's certificate on this machine, or use rtsp:// on a network you trust.",
-            ) from None
+            self._look_again(error.verify_message, now)
+            return
         except OSError as error:
-            raise self._offline(
-                f"No TLS connection can be made ({_words(error)}).", "Check the port, or use rtsp://."
-            ) from None
+            raise refusal.no_tls(error) from None
+        if self._distrusted:
+            raise refusal.certificate_not_trusted(self._distrusted, tls.fingerprint(self._socket))
+        tls.check(self._socket, self._certificate)
         self.open = True
         self.send(b"")
 
-    def _offline(self, message: str, next_step: str = "Check the camera's power and network.") -> SourceError:
-        return SourceError(StreamState.OFFLINE, GapCause.CAMERA_LOST, "camera_offline", message, next_step)
+    def _look_again(self, why: str, now: float) -> None:
+        # The failed handshake does not give the certificate: connect once more, taking any and saying
+        # nothing, so that a person is told which one to compare and pin.
+        assert self._socket is not None
+        self._distrusted = why
+        self._socket.close()
+        self._connected = False
+        self._dial(now)
 
 
 def _literal(host: str, port: int) -> _Address | None:
@@ -281,22 +297,3 @@ def _literal(host: str, port: int) -> _Address | None:
     if address.version == 4:
         return socket.AF_INET, (host, port)
     return socket.AF_INET6, (host, port, 0, 0)
-
-
-def _words(error: OSError) -> str:
-    if error.errno and not isinstance(error, ssl.SSLError):
-        return os.strerror(error.errno).lower()
-    return (error.reason if isinstance(error, ssl.SSLError) else "") or "protocol error"
-
-
-def _connect_error(failure: int, host: str, port: int) -> SourceError:
-    if failure == errno.ECONNREFUSED:
-        message = f"Nothing answers at {host} port {port}: the connection was refused."
-        next_step = "Check the port (usually 554) and that RTSP is switched on in the camera."
-    elif failure == errno.ETIMEDOUT:
-        message = f"{host} does not answer."
-        next_step = "Check the address, and the camera's power and network."
-    else:
-        message = f"{host} cannot be reached ({os.strerror(failure).lower()})."
-        next_step = "Check the address, and the camera's power and network."
-    return SourceError(StreamState.OFFLINE, GapCause.CAMERA_LOST, "camera_offline", message, next_step)

@@ -48,9 +48,10 @@ class _Tracks:
 class _Reader(threading.Thread):
     """Demuxes into a bounded queue and wakes the loop through a pipe."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, verify: bool) -> None:
         super().__init__(name="pyav", daemon=True)
         self._url = url
+        self._verify = "1" if verify else "0"
         self.queue: deque[_Tracks | _Packet | SourceError] = deque()
         self.queued = 0
         self.stop = threading.Event()
@@ -73,7 +74,11 @@ class _Reader(threading.Thread):
             os.close(self._wake_write)
 
     def _demux(self) -> None:
-        options = {"rtsp_flags": "prefer_tcp", "tls_verify": "1", "allowed_media_types": "video+audio"}
+        options = {
+            "rtsp_flags": "prefer_tcp",
+            "tls_verify": self._verify,
+            "allowed_media_types": "video+audio",
+        }
         timeout = (_TIMEOUT_SECONDS, _TIMEOUT_SECONDS)
         with av.open(self._url, options=options, timeout=timeout) as container:
             video = next((one for one in container.streams.video if one.codec_context.name in _VIDEO), None)
@@ -134,7 +139,10 @@ class PyAvSource:
 
     def poll(self, now: float) -> None:  # noqa: ARG002 (the contract; FFmpeg keeps its own time)
         if self._reader is None:
-            self._reader = _Reader(_with_login(self._address))
+            certificate = self._address.certificate
+            if self._address.url.startswith("rtsps:") and certificate not in ("verify", "any"):
+                raise refusal.pin_not_checked()
+            self._reader = _Reader(_with_login(self._address), certificate != "any")
             self._reader.start()
         reader = self._reader
         _drain(reader.wake_read)

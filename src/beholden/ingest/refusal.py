@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import ssl
 from urllib.parse import urlsplit, urlunsplit
 
 from beholden.ingest.source import SourceError
@@ -10,6 +13,10 @@ from beholden.model.gap import GapCause
 
 _OTHER_STREAM = "Set this stream to H.264 or H.265 in the camera, or use the address of another stream."
 _CHECK_ADDRESS = "Check the camera's RTSP address; it usually uses port 554."
+_CHECK_POWER = "Check the camera's power and network."
+_WAY_IS_BROKEN = (
+    errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL, errno.ENONET,
+)  # fmt: skip
 
 
 def _unsupported(code: str, message: str, next_step: str, fallback: bool = False) -> SourceError:
@@ -28,6 +35,10 @@ def _refused(code: str, message: str, next_step: str) -> SourceError:
 
 def _lost(code: str, message: str, next_step: str = "") -> SourceError:
     return SourceError(StreamState.OFFLINE, GapCause.CAMERA_LOST, code, message, next_step)
+
+
+def _unreachable(code: str, message: str, next_step: str) -> SourceError:
+    return SourceError(StreamState.OFFLINE, GapCause.NETWORK, code, message, next_step)
 
 
 def checked_url(url: str) -> str:
@@ -69,12 +80,7 @@ def of_status(status: int, method: str) -> SourceError:
             "Check the path of the address.",
         )
     if status == 461:
-        return _unsupported(
-            "no_tcp",
-            "The camera does not offer RTSP over TCP.",
-            "Allow RTP over RTSP (TCP) in the camera.",
-            True,
-        )
+        return no_transport()
     if status in (453, 503):
         return _lost(
             "camera_busy",
@@ -165,8 +171,141 @@ def interleaved_mode() -> SourceError:
 
 
 def no_tcp() -> SourceError:
-    """SETUP was answered with another transport."""
-    return of_status(461, "SETUP")
+    """TCP was chosen by a person, and the camera refuses it."""
+    return _unsupported(
+        "no_tcp",
+        "The camera does not offer RTSP over TCP.",
+        "Allow RTP over RTSP (TCP) in the camera, or set this camera's transport to auto or UDP.",
+    )
+
+
+def no_udp() -> SourceError:
+    """UDP was chosen by a person, and the camera refuses it."""
+    return _unsupported(
+        "no_udp",
+        "The camera does not offer RTSP over UDP.",
+        "Set this camera's transport to auto or TCP.",
+    )
+
+
+def no_transport() -> SourceError:
+    """Neither will do."""
+    return _unsupported(
+        "no_transport",
+        "The camera sends this stream neither over TCP nor over UDP to one viewer.",
+        "Allow RTP over RTSP (TCP) in the camera.",
+        True,
+    )
+
+
+def udp_in_the_clear() -> SourceError:
+    """An encrypted address, and media that would not be."""
+    return _unsupported(
+        "udp_in_the_clear",
+        "The address asks for encryption, but over UDP the camera's pictures would travel in the clear.",
+        "Set this camera's transport to TCP and allow RTP over RTSP (TCP) in it, or use its rtsp:// address.",
+    )
+
+
+def no_ports(error: OSError) -> SourceError:
+    """This machine gave no UDP ports."""
+    return _lost(
+        "no_udp_ports",
+        f"This machine has no free UDP ports for the camera ({_words(error)}).",
+        "Set this camera's transport to TCP, or close other programs.",
+    )
+
+
+def not_reached(failure: int, host: str, port: int) -> SourceError:
+    """Connecting failed with this errno (0: nothing known)."""
+    if failure == errno.ECONNREFUSED:
+        return _lost(
+            "camera_offline",
+            f"Nothing answers at {host} port {port}: the connection was refused.",
+            "Check the port (usually 554) and that RTSP is switched on in the camera.",
+        )
+    next_step = "Check the address, and the camera's power and network."
+    if failure == errno.ETIMEDOUT:
+        return _lost("camera_offline", f"{host} does not answer.", next_step)
+    told = _unreachable if failure in _WAY_IS_BROKEN else _lost
+    return told("camera_offline", f"{host} cannot be reached ({os.strerror(failure).lower()}).", next_step)
+
+
+def broken(error: OSError) -> SourceError:
+    """An open connection failed."""
+    told = _unreachable if error.errno in _WAY_IS_BROKEN else _lost
+    return told("camera_offline", f"The connection to the camera broke ({_words(error)}).", _CHECK_POWER)
+
+
+def unknown_name(host: str) -> SourceError:
+    """No address for a host name."""
+    return _unreachable(
+        "unknown_name",
+        f"The name {host} is not known on this network.",
+        "Check the host name, or use the camera's IP address.",
+    )
+
+
+def slow_name(host: str) -> SourceError:
+    """No answer from the name service."""
+    return _unreachable(
+        "unknown_name", f"Looking up the name {host} takes too long.", "Use the camera's IP address."
+    )
+
+
+def no_handshake() -> SourceError:
+    """TLS begins and does not end."""
+    return _lost("no_tls", "The camera does not finish the TLS handshake.", _CHECK_POWER)
+
+
+def no_tls(error: OSError) -> SourceError:
+    """TLS cannot be had."""
+    return _lost(
+        "no_tls", f"No TLS connection can be made ({_words(error)}).", "Check the port, or use rtsp://."
+    )
+
+
+def certificate_not_trusted(why: str, fingerprint: str) -> SourceError:
+    """Nobody this machine trusts vouches for the certificate, or it is another host's."""
+    shown = f" Its SHA-256 is {fingerprint}." if fingerprint else ""
+    return SourceError(
+        StreamState.REFUSED,
+        GapCause.CAMERA_LOST,
+        "certificate_not_trusted",
+        f"The camera's certificate is not trusted ({why.rstrip('.').lower()}).{shown}",
+        f"If the camera itself shows the same, set its certificate to sha256:{fingerprint}."
+        if fingerprint
+        else "Install its issuer's certificate on this machine, or pin the camera's own.",
+    )
+
+
+def certificate_changed(fingerprint: str) -> SourceError:
+    """Not the certificate that was pinned."""
+    return SourceError(
+        StreamState.REFUSED,
+        GapCause.CAMERA_LOST,
+        "certificate_changed",
+        f"The camera shows another certificate than the pinned one. Its SHA-256 is {fingerprint or 'none'}.",
+        "If the camera was reset or got a new certificate, pin that; otherwise someone may be in between.",
+    )
+
+
+def pin_not_checked() -> SourceError:
+    """The fallback cannot compare certificates."""
+    return _unsupported(
+        "pin_not_checked",
+        "The client that could talk to this camera cannot compare its certificate with the pinned one.",
+        "Install its issuer's certificate on this machine and set the camera's certificate to verify.",
+    )
+
+
+def unencrypted_redirect() -> SourceError:
+    """From rtsps to rtsp."""
+    return _refused(
+        "unencrypted_redirect",
+        "The camera sends its viewers from an encrypted address to one that is not, which is not followed.",
+        "Switch RTSP over TLS on for this stream in the camera, or use its rtsp:// address.",
+    )
 
 
 def other_host(host: str) -> SourceError:
@@ -201,9 +340,7 @@ def silent(seconds: float) -> SourceError:
 def closed(said_something: bool, playing: bool) -> SourceError:
     """The other side closed the connection."""
     if playing:
-        return _lost(
-            "camera_closed", "The camera closed the connection.", "Check the camera's power and network."
-        )
+        return _lost("camera_closed", "The camera closed the connection.", _CHECK_POWER)
     if said_something:
         return _lost(
             "camera_closed",
@@ -220,3 +357,9 @@ def garbled() -> SourceError:
         "What the camera sends cannot be read any more.",
         "Restart the camera if it stays so.",
     )
+
+
+def _words(error: OSError) -> str:
+    if error.errno and not isinstance(error, ssl.SSLError):
+        return os.strerror(error.errno).lower()
+    return (error.reason if isinstance(error, ssl.SSLError) else "") or "protocol error"

@@ -1,4 +1,4 @@
-"""Our own RTSP client: one TCP connection, interleaved, read in big pieces.
+"""Our own RTSP client: one connection, with TLS or without, read in big pieces; media in it or over UDP.
 
 RFC 2326 as cameras speak it. A state machine: each reply says what is asked next (OPTIONS, DESCRIBE, SETUP
 for video and sound, PLAY), and media may arrive at any time after the first SETUP.
@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 from beholden.ingest import refusal, sdp
 from beholden.ingest.auth import Credentials, choose_challenge
 from beholden.ingest.connection import Connection, Wire, WireFactory
+from beholden.ingest.datagrams import BindDatagrams, SocketPair
 from beholden.ingest.feed import Feed
 from beholden.ingest.message import Message, MessageError, may_begin, read, request
 from beholden.ingest.rtp.aac import AacDepacketiser
@@ -26,14 +27,15 @@ from beholden.ingest.rtp.opus import OpusDepacketiser
 from beholden.ingest.rtp.packet import sender_reports
 from beholden.ingest.rtp.video import VideoDepacketiser
 from beholden.ingest.source import SourceError, SourceStatus
-from beholden.model.camera import StreamAddress
+from beholden.ingest.udp import UdpMedia
+from beholden.model.camera import StreamAddress, Transport
 from beholden.model.media import AudioFormat, StreamSink, Track
 from beholden.model.time import Clock
 
 REPLY_SECONDS = 10.0
 # Below the size at which malloc maps pages anew for every read.
 READ_BYTES = 65_536
-_READS_PER_POLL = 16
+_MOST_PER_POLL = 1 << 20
 _MAX_JUNK = 1 << 20
 _MAX_REDIRECTS = 3
 _AGENT = "Beholden"
@@ -61,9 +63,18 @@ class _Session:
     aggregate: str = ""
     playing: bool = False
 
+    @property
+    def keep_alive_seconds(self) -> float:
+        """How often to show that somebody is there: twice in the camera's patience at least."""
+        return min(30.0, self.timeout / 2)
+
 
 class RtspSource:
-    """One pull over RTSP with TCP interleaving. See ``source.Source`` for the contract."""
+    """One pull over RTSP. See ``source.Source`` for the contract.
+
+    Media comes interleaved over TCP; over UDP where the address says so, or where it leaves the choice and
+    the camera refuses TCP (461).
+    """
 
     def __init__(
         self,
@@ -74,13 +85,16 @@ class RtspSource:
         after_pts: int = 0,
         reply_seconds: float = REPLY_SECONDS,
         connect: WireFactory = Connection,
+        bind: BindDatagrams = SocketPair,
     ) -> None:
-        self.status = SourceStatus(transport="tcp")
+        self.status = SourceStatus(transport="udp" if address.transport is Transport.UDP else "tcp")
         self._sink = sink
         self._clock = clock
         self._after_pts = after_pts
         self._reply_seconds = reply_seconds
         self._connect_to = connect
+        self._bind = bind
+        self._udp: UdpMedia | None = None
         self._address = address
         self._url = ""
         self._credentials = Credentials(address.username, address.password)
@@ -113,10 +127,14 @@ class RtspSource:
             self.status.connected = True
             self._ask("OPTIONS", self._url, self._on_options)
         self._read(connection)
+        if self._udp is not None:
+            self._read_datagrams(self._udp, now)
         if self._connection is connection:
             self._run_timers(now)
 
     def fileno(self) -> int | None:
+        if self._udp is not None and self._session.playing:
+            return self._udp.fileno()  # the connection itself can wait for the tick
         return self._connection.fileno() if self._connection is not None else None
 
     def wants_write(self) -> bool:
@@ -124,11 +142,17 @@ class RtspSource:
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
+        udp, self._udp = self._udp, None
+        if udp is not None:
+            udp.close()
         if connection is None:
             return
         if connection.open and self._session.identifier:
             with contextlib.suppress(SourceError):  # it may be gone already
                 self._send_now(connection, _Request("TEARDOWN", self._session.aggregate, _ignore, {}))
+                # Closing with media unread resets the connection, and the camera may never read the request.
+                while connection.receive(READ_BYTES):
+                    continue
         connection.close()
 
     # ------------------------------------------------------------------ reading
@@ -136,19 +160,26 @@ class RtspSource:
     def _connect(self, now: float) -> Wire:
         self._url = self._url or refusal.checked_url(self._address.url)
         parts = urlsplit(self._url)
-        tls = parts.scheme == "rtsps"
+        secure = parts.scheme == "rtsps"
+        if secure and self.status.transport == "udp":
+            raise refusal.udp_in_the_clear()
         self._connection = self._connect_to(
-            parts.hostname or "", parts.port or (322 if tls else 554), now, tls
+            parts.hostname or "",
+            parts.port or (322 if secure else 554),
+            now,
+            self._address.certificate if secure else None,
         )
         return self._connection
 
     def _read(self, connection: Wire) -> None:
-        for _ in range(_READS_PER_POLL):
+        got = 0
+        while got < _MOST_PER_POLL:
             chunk = connection.receive(READ_BYTES)
             if chunk is None:
                 return
             if not chunk:
                 raise refusal.closed(self.status.bytes > 0, self._session.playing)
+            got += len(chunk)
             self.status.bytes += len(chunk)
             if self._feed is not None:
                 self._feed.arrival_ms = self._clock.now_ms()
@@ -156,8 +187,18 @@ class RtspSource:
             if self._connection is not connection:
                 return  # sent elsewhere
             self._count()
-            if len(chunk) < READ_BYTES:
+            if len(chunk) < READ_BYTES and connection.short_is_all:
                 return
+
+    def _read_datagrams(self, udp: UdpMedia, now: float) -> None:
+        frames = udp.read(now)
+        if frames and self._feed is not None:
+            self.status.bytes += len(frames)
+            self._feed.arrival_ms = self._clock.now_ms()
+            self._consume(frames)
+            self._count()
+        if self._session.playing:
+            udp.run_timers(now)
 
     def _consume(self, data: bytes) -> bytes:
         position, size = 0, len(data)
@@ -260,7 +301,7 @@ class RtspSource:
                 raise refusal.silent(self._reply_seconds)
             self._pending = None
         if session.playing and self._pending is None and now >= session.next_keep_alive:
-            session.next_keep_alive = now + max(5.0, min(30.0, session.timeout / 2))
+            session.next_keep_alive = now + session.keep_alive_seconds
             self._ask(session.keep_alive, session.aggregate, _ignore)
 
     # ------------------------------------------------------------------ replies
@@ -284,6 +325,8 @@ class RtspSource:
             self._on_keep_alive_refused(asked, message)
         elif message.status in (301, 302, 303, 307, 308) and asked.method == "DESCRIBE":
             self._redirect(message.header("location"))
+        elif message.status == 461 and asked.method == "SETUP" and self._video is None:
+            self._on_transport_refused()
         elif asked.method == "SETUP" and self._video is not None:
             self._on_audio_refused()
         else:
@@ -360,12 +403,37 @@ class RtspSource:
     def _set_up_next(self) -> None:
         session = self._session
         if not session.to_set_up:
+            if self._udp is not None:
+                self._udp.punch()
             self._ask("PLAY", session.aggregate, self._on_playing, Range="npt=0.000-")
             return
         media = session.to_set_up[0]
         channel = 0 if self._video is None else 2
-        transport = f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
+        if self.status.transport == "udp":
+            first, second = self._datagrams().add(channel)
+            transport = f"RTP/AVP;unicast;client_port={first}-{second}"
+        else:
+            transport = f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
         self._ask("SETUP", self._control(media.control), self._on_set_up, Transport=transport)
+
+    def _datagrams(self) -> UdpMedia:
+        if self._udp is None:
+            assert self._connection is not None
+            self._udp = UdpMedia(self._bind, self._connection.local, self._connection.peer)
+        return self._udp
+
+    def _on_transport_refused(self) -> None:
+        chosen = self._address.transport
+        if chosen is Transport.TCP:
+            raise refusal.no_tcp()
+        if chosen is Transport.UDP:
+            raise refusal.no_udp()
+        if self.status.transport == "udp":
+            raise refusal.no_transport()
+        if urlsplit(self._url).scheme == "rtsps":
+            raise refusal.udp_in_the_clear()
+        self.status.transport = "udp"
+        self._set_up_next()
 
     def _on_set_up(self, message: Message) -> None:
         session = self._session
@@ -374,8 +442,19 @@ class RtspSource:
         name, _, seconds = rest.strip().partition("=")
         if name.strip().lower() == "timeout" and seconds[:6].strip().isdecimal():
             session.timeout = max(1.0, float(seconds[:6]))
+        given = message.header("transport")
+        asked = 0 if self._video is None else 2
+        if self._udp is not None:
+            if "TCP" in given.upper():
+                raise refusal.no_udp()
+            self._udp.aim(asked, given)
+            channel, reports = asked, asked + 1
+        elif given and "TCP" not in given.upper() and "interleaved" not in given.lower():
+            self._on_transport_refused()
+            return
+        else:
+            channel, reports = _channels(given, asked)
         media = session.to_set_up.pop(0)
-        channel, reports = _channels(message.header("transport"), 0 if self._video is None else 2)
         if self._video is None:
             self._video = self._make_video(media, channel)
             self._video_reports = reports
@@ -393,7 +472,10 @@ class RtspSource:
 
     def _on_playing(self, _: Message) -> None:
         self._session.playing = self.status.playing = True
-        self._session.next_keep_alive = self._now + max(5.0, min(30.0, self._session.timeout / 2))
+        self._session.next_keep_alive = self._now + self._session.keep_alive_seconds
+        if self._udp is not None:
+            self._udp.punch()
+            self.status.urgent = self._udp.urgent
 
     def _on_keep_alive_refused(self, asked: _Request, message: Message) -> None:
         if message.status == 454:
@@ -404,7 +486,9 @@ class RtspSource:
         self._redirects += 1
         if self._redirects > _MAX_REDIRECTS or not location:
             raise refusal.redirect_loop()
-        self._url = self._same_host(urljoin(self._url, location))
+        before, self._url = self._url, self._same_host(urljoin(self._url, location))
+        if before.startswith("rtsps:") and not self._url.startswith("rtsps:"):
+            raise refusal.unencrypted_redirect()
         if self._connection is not None:
             self._connection.close()
         self._connection = None
@@ -460,6 +544,4 @@ def _channels(transport: str, asked: int) -> tuple[int, int]:
             if first.isdecimal() and len(first) <= 3 and int(first) < 256:
                 given = int(first)
                 return given, int(second) if second.isdecimal() and len(second) <= 3 else given + 1
-    if transport and "TCP" not in transport.upper():
-        raise refusal.no_tcp()
     return asked, asked + 1

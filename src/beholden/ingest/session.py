@@ -125,8 +125,10 @@ class StreamSession:
 
     @property
     def eager(self) -> bool:
-        """Whether to be polled as data arrives: someone watches, or the camera is being greeted."""
-        return self.fast or (self._source is not None and not self._source.status.playing)
+        """Whether to be polled as data arrives: someone watches, the camera is being greeted, or the kernel
+        has no room to wait."""
+        source = self._source
+        return self.fast or (source is not None and (source.status.urgent or not source.status.playing))
 
     @property
     def totals(self) -> Totals:
@@ -176,12 +178,16 @@ class StreamSession:
 
     def _stalled(self, status: SourceStatus) -> SourceError:
         what = "sends data but no complete picture" if status.playing and status.packets else "sends nothing"
+        next_step = "Restart the camera if it stays so; a key frame interval of 1–2 s helps."
+        if status.transport == "udp" and status.playing and not status.packets:
+            what = "nothing of what it sends over UDP arrives"
+            next_step = "Let its UDP packets through the firewall, or set this camera's transport to TCP."
         return SourceError(
             StreamState.STALLED,
             GapCause.CAMERA_STALLED,
             "camera_stalled",
             f"The camera is connected but {what} for {self._stall_seconds:g} seconds.",
-            "Restart the camera if it stays so; a key frame interval of 1–2 s helps.",
+            next_step,
         )
 
     def _fail(self, error: SourceError, now: float) -> None:

@@ -12,6 +12,7 @@ _HEAD = struct.Struct(">HHHHI4xBB").unpack_from
 _HEAD_SIZE = 18
 
 _IDR, _SEI, _SPS, _PPS = 5, 6, 7, 8
+_PARTITIONS = (2, 3, 4)  # of a profile no camera has; H.265 looks like this
 _STAP_A, _FU_A = 24, 28
 _RECOVERY_POINT = 6
 
@@ -87,6 +88,8 @@ class H264Depacketiser(VideoDepacketiser):
             self._end_fragment()
         if kind == _STAP_A:
             self._aggregate(data, start + 1, end)
+        elif kind in _PARTITIONS:
+            self._note_foreign()
         elif 0 < kind < _STAP_A:
             self._take(data[start:end])
 

@@ -78,6 +78,9 @@ class H265Depacketiser(VideoDepacketiser):
     def _payload(self, data: bytes, start: int, end: int) -> None:
         if end - start < 3:
             return
+        if data[start] & 1 or not 0 < data[start + 1] < 8:  # a layer but the first, or no temporal id: H.264
+            self._note_foreign()
+            return
         kind = (data[start] >> 1) & 63
         if kind == _FU:
             self._fragment(data, start, end)

@@ -19,6 +19,7 @@ from beholden.model.gap import GapCause
 
 MAX_PICTURE_BYTES = 16 << 20
 MAX_PICTURE_PARTS = 65_536
+_MAX_FOREIGN = 8  # so many units of another codec in a row are no accident
 
 PictureSink = Callable[[int, bool, list[bytes], int], None]
 """Called with (RTP timestamp, key, parts, size)."""
@@ -45,6 +46,7 @@ class VideoDepacketiser:
         self._key = False
         self._has_slice = False
         self._damaged = False
+        self._foreign = 0
         self._after_hole = False
         self._trust_marker = True
         self._fragment_at = -1  # index in _parts of the open fragmented NAL unit's length
@@ -109,6 +111,19 @@ class VideoDepacketiser:
                 "Lower the camera's resolution or bit rate, or restart it.",
             )
 
+    def _note_foreign(self) -> None:
+        # What this codec's cameras never send: the picture is spoilt, and soon the stream is another one.
+        self._damaged = True
+        self._foreign += 1
+        if self._foreign >= _MAX_FOREIGN:
+            raise SourceError(
+                StreamState.OFFLINE,
+                GapCause.CAMERA_LOST,
+                "codec_changed",
+                "The camera changed its video codec in the middle of the stream.",
+                "The stream is being opened again; nothing needs to be done.",
+            )
+
     def _payload(self, data: bytes, start: int, end: int) -> None:
         raise NotImplementedError
 
@@ -158,5 +173,6 @@ class VideoDepacketiser:
         elif self._has_slice:
             self._emitted_stamp = self._stamp
             self._after_hole = False
+            self._foreign = 0
             self._on_picture(self._stamp, self._key, parts, sum(map(len, parts)))
         self._key = self._has_slice = self._damaged = False
