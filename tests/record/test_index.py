@@ -174,8 +174,45 @@ def test_a_file_that_never_landed_ends_no_gap() -> None:
     facts = Facts()
     facts.outage.open(T0, GapCause.CAMERA_LOST, "a")
     facts.begin(T0, T0 + 1000)
-    facts.outage.failed()
+    facts.outage.failed(T0 + 1000)
     facts.outage.open(T0, GapCause.DISK_FULL, "full")
     assert facts.begin(T0, T0 + 9000)
     facts.outage.landed(T0 + 9000)
     assert facts.items[-1] == CloseGap(1, MAIN, T0 + 9000)
+
+
+def test_a_cause_can_turn_into_another() -> None:
+    """Missing by rule becomes missing for a fault: one gap ends where the next begins."""
+    facts = Facts()
+    facts.begin(0, T0)
+    facts.outage.landed(T0)
+    facts.outage.turn(T0 + 1000, GapCause.RULE_OFF, "rule")
+    facts.outage.turn(T0 + 9000, GapCause.CAMERA_LOST, "gone")
+    assert facts.items[1:] == [
+        OpenGap(1, MAIN, T0 + 1000, GapCause.RULE_OFF, "rule"),
+        CloseGap(1, MAIN, T0 + 9000),
+        OpenGap(1, MAIN, T0 + 9000, GapCause.CAMERA_LOST, "gone"),
+    ]
+
+
+@pytest.mark.parametrize("first_lands", [True, False])
+def test_two_files_on_their_way_are_told_in_order(first_lands: bool) -> None:
+    """A disk that hangs while the camera comes and goes: each gap ends where its file begins, whether or not
+    the file before it could be written."""
+    facts = Facts()
+    facts.outage.open(T0, GapCause.CAMERA_LOST, "a")
+    facts.begin(T0, T0 + 1000)
+    facts.outage.open(T0 + 2000, GapCause.CAMERA_LOST, "b")
+    facts.begin(T0 + 2000, T0 + 3000)
+    facts.outage.open(T0 + 4000, GapCause.CAMERA_LOST, "c")
+    if first_lands:
+        facts.outage.landed(T0 + 1000)
+        facts.outage.landed(T0 + 3000)
+    else:
+        facts.outage.landed(T0 + 3000)
+        assert len(facts.items) == 1
+        facts.outage.failed(T0 + 1000)
+    told = [fact for fact in facts.items if isinstance(fact, OpenGap)]
+    assert [fact.start_ms - T0 for fact in told] == [0, 2000, 4000]
+    ends = [fact.end_ms - T0 for fact in facts.items if isinstance(fact, CloseGap)]
+    assert ends == ([1000, 3000] if first_lands else [3000])

@@ -107,8 +107,12 @@ def open_of(conn: Connection, camera: int, stream: StreamRole) -> Gap | None:
 
 
 def counts(conn: Connection, stream: StreamRole = StreamRole.MAIN) -> dict[int, int]:
-    """How many gaps each camera has."""
-    query = select(gap.c.camera, func.count()).where(gap.c.stream == int(stream)).group_by(gap.c.camera)
+    """How many gaps each camera has, those its recording mode asks for left out."""
+    query = (
+        select(gap.c.camera, func.count())
+        .where(gap.c.stream == int(stream), gap.c.cause != GapCause.RULE_OFF.value)
+        .group_by(gap.c.camera)
+    )
     return {row[0]: int(row[1]) for row in conn.execute(query)}
 
 

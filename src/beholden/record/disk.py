@@ -37,6 +37,13 @@ class QueuedFragment:
     offset: int = -1
 
 
+@dataclass(slots=True)
+class Backlog:
+    """What of one stream waits for the disk; changed under the writer's lock."""
+
+    bytes: int = 0
+
+
 class FileOwner(Protocol):
     """Who is told of a file's fate, in the writer thread; must not block."""
 
@@ -59,6 +66,7 @@ class SegmentFile:
     init: bytes
     owner: FileOwner
     after_gap: bool
+    backlog: Backlog = field(default_factory=Backlog)
     fd: int = -1
     size: int = 0
     hash: hashlib._Hash = field(default_factory=hashlib.sha256)
@@ -118,6 +126,7 @@ class DiskWriter:
         """Queue a fragment; never blocks. The caller has asked ``has_room``."""
         with self._changed:
             self._pending_bytes += queued.fragment.entry.size
+            file.backlog.bytes += queued.fragment.entry.size
             self._jobs.append((file, queued))
             self._changed.notify()
 
@@ -149,6 +158,7 @@ class DiskWriter:
             self._write(file, queued)
             with self._changed:
                 self._pending_bytes -= queued.fragment.entry.size
+                file.backlog.bytes -= queued.fragment.entry.size
 
     def _write(self, file: SegmentFile, queued: QueuedFragment) -> None:
         if file.failed is None:

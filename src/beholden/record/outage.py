@@ -18,8 +18,8 @@ class Outage:
     """Opens and closes the gaps of one recorded stream. The first cause of an outage counts.
 
     A gap ends when the file after it lies on the disk (``landed``, from the writer thread), not when its
-    first picture arrives; a new outage that begins in between waits until that is decided. All else is
-    called from the ingest thread.
+    first picture arrives; what is to be said of later times waits until that is decided. All else is called
+    from the ingest thread.
     """
 
     def __init__(self, camera: int, stream: StreamRole, put: Callable[[IndexItem], None]) -> None:
@@ -30,20 +30,23 @@ class Outage:
         self._open = False
         # The first file of a run ends whatever gap a former run left open.
         self._fresh = True
-        self._landing = False
-        self._deferred: OpenGap | None = None
+        # Files on their way that are to end a gap, by their start, oldest first; what to say after each.
+        self._landings: dict[int, list[IndexItem]] = {}
 
     def open(self, start_ms: int, cause: GapCause, detail: str) -> None:
         """Footage stopped at ``start_ms``."""
         with self._lock:
-            if self._open:
-                return
+            if not self._open:
+                self._open = True
+                self._say(OpenGap(self._camera, self._stream, start_ms, cause, detail))
+
+    def turn(self, at_ms: int, cause: GapCause, detail: str) -> None:
+        """From ``at_ms`` on footage is missing for another reason, or begins to be missing."""
+        with self._lock:
+            if self._open or self._fresh:  # also what a former run left open ends here
+                self._say(CloseGap(self._camera, self._stream, at_ms))
             self._open = True
-            gap = OpenGap(self._camera, self._stream, start_ms, cause, detail)
-            if self._landing:
-                self._deferred = gap
-            else:
-                self._put(gap)
+            self._say(OpenGap(self._camera, self._stream, at_ms, cause, detail))
 
     def begin_file(self, kept_tick: int, start_tick: int, cause: GapCause, detail: str) -> bool:
         """A file is to begin at ``start_tick``; kept footage ended at ``kept_tick`` (0: none in this run).
@@ -55,24 +58,36 @@ class Outage:
         if kept_tick and start_ms - kept_ms > TOLERATED_MS:
             self.open(kept_ms, cause, detail)
         with self._lock:
-            self._landing = self._open or self._fresh
+            landing = self._open or self._fresh
+            if landing:
+                self._landings.setdefault(start_ms, [])
             self._open = self._fresh = False
-            return self._landing
+            return landing
 
     def landed(self, start_ms: int) -> None:
-        """The file that followed the gap is on the disk."""
+        """The file that began at ``start_ms`` and followed a gap is on the disk."""
         with self._lock:
-            self._put(CloseGap(self._camera, self._stream, start_ms))
-            self._settle()
+            self._settle(start_ms, [CloseGap(self._camera, self._stream, start_ms)])
 
-    def failed(self) -> None:
-        """The file that was to end the gap could not be written: the gap goes on."""
+    def failed(self, start_ms: int) -> None:
+        """The file that began then could not be written: the gap before it goes on, if there was one."""
         with self._lock:
             self._fresh = True
-            self._settle()
+            self._settle(start_ms, [])
 
-    def _settle(self) -> None:
-        self._landing = False
-        if self._deferred is not None:
-            self._put(self._deferred)
-            self._deferred = None
+    def _settle(self, start_ms: int, first: list[IndexItem]) -> None:
+        told = first + self._landings.get(start_ms, [])
+        order = list(self._landings)
+        before = order.index(start_ms) if start_ms in self._landings else 0
+        self._landings.pop(start_ms, None)
+        if before:
+            self._landings[order[before - 1]].extend(told)
+            return
+        for item in told:
+            self._put(item)
+
+    def _say(self, item: IndexItem) -> None:
+        if self._landings:
+            self._landings[next(reversed(self._landings))].append(item)
+        else:
+            self._put(item)

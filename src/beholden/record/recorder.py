@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,7 @@ class Recorder:
         self._cameras: dict[int, CameraConfig] = {}
         self._streams: dict[StreamId, StreamRecorder] = {}
         self._wishes: dict[Connection, dict[StreamId, bool]] = {}  # stream to fast
+        self._zone = zoneinfo.ZoneInfo("UTC")
         self._started_ms = means.clock.now_ms()
 
     @property
@@ -50,17 +52,28 @@ class Recorder:
         """The streams being pulled now."""
         return list(self._streams.values())
 
-    def apply(self, wanted: list[CameraConfig]) -> None:
+    def apply(self, wanted: list[CameraConfig], time_zone: str) -> None:
         """Bring the streams in line with the catalog, touching only cameras that changed."""
+        moved = time_zone != self._zone.key
+        if moved:
+            self._zone = zoneinfo.ZoneInfo(time_zone)
         by_id = {camera.id: camera for camera in wanted}
         for camera_id in [known for known in self._cameras if known not in by_id]:
             self._drop_camera(camera_id)
         for camera in wanted:
             known = self._cameras.get(camera.id)
-            if known is None or known.rev != camera.rev:
+            if known is None or known.rev != camera.rev or moved:
                 self._cameras[camera.id] = camera
                 for role in StreamRole:
                     self._apply_stream(camera, role)
+        self._means.analysis.want({s.camera for s in self._streams.values() if s.listens})
+
+    def judge(self) -> None:
+        """There are news of events: streams that depend on them look whether to keep what comes."""
+        now_ms = self._means.clock.now_ms()
+        for stream in self._streams.values():
+            if stream.listens:
+                stream.judge(now_ms)
 
     def tick(self) -> None:
         """Once a second."""
@@ -99,7 +112,7 @@ class Recorder:
     def stats(self) -> dict[str, Any]:
         """The ``stats`` answer."""
         streams = self._streams.values()
-        buffered = self._means.disk.pending_bytes + sum(stream.buffered_bytes for stream in streams)
+        buffered = sum(stream.buffered_bytes for stream in streams)
         return {
             "kind": "stats",
             "streams": [stream.stats() for stream in streams],
@@ -131,11 +144,10 @@ class Recorder:
         if stream is None:
             self._add_stream(camera, role, address)
             return
-        stream.set_audio(camera.record_audio)
-        stream.set_recording(camera.record and role is StreamRole.MAIN)
+        stream.configure(camera, self._zone)
 
     def _add_stream(self, camera: CameraConfig, role: StreamRole, address: StreamAddress) -> None:
-        stream = StreamRecorder(camera, role, address, self._means)
+        stream = StreamRecorder(camera, role, address, self._means, self._zone)
         self._streams[camera.id, role] = stream
         self._loop.add(stream.session)
         for connection, wishes in list(self._wishes.items()):

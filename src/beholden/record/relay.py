@@ -11,42 +11,6 @@ from beholden.model.media import AccessUnit, StreamFormat, Track
 
 # Room for the first GOP a new listener gets: smart codecs make GOPs of many seconds.
 _REPLAY_BYTES = 12 * 1024 * 1024
-# What a stream that is not recorded keeps in memory, so that a new listener need not wait for a keyframe.
-_GOP_BYTES = 2 * 1024 * 1024
-
-
-class GopMemory:
-    """The units since the newest keyframe, or nothing when they are too many bytes."""
-
-    def __init__(self) -> None:
-        self._units: list[AccessUnit] = []
-        self._bytes = 0
-
-    @property
-    def bytes(self) -> int:
-        """Bytes held."""
-        return self._bytes
-
-    def add(self, unit: AccessUnit) -> None:
-        """One more unit."""
-        if unit.key and unit.track is Track.VIDEO:
-            self.clear()
-        elif not self._units:
-            return
-        self._bytes += unit.size
-        if self._bytes > _GOP_BYTES:
-            self.clear()
-            return
-        self._units.append(unit)
-
-    def clear(self) -> None:
-        """Forget all, until the next keyframe."""
-        self._units = []
-        self._bytes = 0
-
-    def replay(self) -> Iterable[AccessUnit]:
-        """The units held."""
-        return self._units
 
 
 class Relay:

@@ -24,6 +24,7 @@ from beholden.model.camera import CameraConfig
 from beholden.model.errors import BeholdenError
 from beholden.model.segment import SegmentKey, pack_fragments
 from beholden.model.time import Clock, SystemClock
+from beholden.record.analysis_feed import AnalysisFeed
 from beholden.record.disk import DiskWriter, SegmentFile
 from beholden.record.expire import expire_events
 from beholden.record.index import Index, IndexSegment
@@ -95,7 +96,7 @@ class _Shard:
         self._shards = shards
         self._volume = Volume(Path(row.path), row.uuid)
         self._background = threading.Event()
-        self._news: deque[list[CameraConfig]] = deque()
+        self._news: deque[tuple[list[CameraConfig], str]] = deque()
         self._index = Index(catalog, clock)
         ending.callback(self._index.stop, _INDEX_STOP_SECONDS)
         self._disk = DiskWriter(self._volume, self._on_closed)
@@ -107,7 +108,9 @@ class _Shard:
         )
         self._loop = IngestLoop(clock)
         ending.callback(self._loop.close)
-        means = Means(clock, self._disk, self._index.put, RtspSource, fallback_source)
+        analysis = AnalysisFeed(socket_path(data_dir, "analyser"), clock, self._loop.wake)
+        ending.callback(analysis.stop)
+        means = Means(clock, self._disk, self._index.put, RtspSource, fallback_source, analysis)
         self._recorder = Recorder(shard, self._loop, means, self._index, self._alarms)
 
     def run(self, stop: threading.Event) -> None:
@@ -143,14 +146,15 @@ class _Shard:
         stop.wait()
         self._loop.stop()
 
-    def _on_roster(self, present: list[CameraConfig]) -> None:
+    def _on_roster(self, present: list[CameraConfig], time_zone: str) -> None:
         self._shards.update({camera.id: self._shard for camera in present})
-        self._news.append(present)
+        self._news.append((present, time_zone))
         self._loop.wake()
 
     def _apply_news(self) -> None:
         while self._news:
-            self._recorder.apply(self._news.popleft())
+            self._recorder.apply(*self._news.popleft())
+        self._recorder.judge()
 
     def _on_closed(self, file: SegmentFile) -> None:
         self._index.put(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from beholden.catalog import Catalog, CatalogError, cameras
+from beholden.catalog import Catalog, CatalogError, cameras, sites
 from beholden.catalog.secrets import SecretBox
 from beholden.model.camera import CameraConfig
 from beholden.model.errors import BeholdenError
@@ -20,8 +20,8 @@ POLL_SECONDS = 1.0
 class Roster:
     """Watches the catalog from a thread of its own: a recorder never waits for it.
 
-    ``on_change(cameras)`` is called in that thread with all cameras of the shard, at first and after each
-    change. While the catalog cannot be read, the cameras stay as they are.
+    ``on_change(cameras, time_zone)`` is called in that thread with all cameras of the shard and the site's
+    zone, at first and after each change. While the catalog cannot be read, the cameras stay as they are.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Roster:
         catalog: Catalog,
         box: SecretBox,
         shard: int,
-        on_change: Callable[[list[CameraConfig]], None],
+        on_change: Callable[[list[CameraConfig], str], None],
         *,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
@@ -38,7 +38,7 @@ class Roster:
         self._shard = shard
         self._on_change = on_change
         self._poll_seconds = poll_seconds
-        self._revision: tuple[int, int] | None = None
+        self._revision: tuple[tuple[int, int], str] | None = None
         self._stop = threading.Event()
         self._troubled = False
         self._thread = threading.Thread(target=self._run, name="roster", daemon=True)
@@ -56,7 +56,8 @@ class Roster:
         """Look once; calls ``on_change`` when something is new."""
         try:
             with self._catalog.read() as conn:
-                revision = cameras.revision(conn)
+                time_zone = sites.get(conn).time_zone
+                revision = cameras.revision(conn), time_zone
                 if revision == self._revision:
                     return
                 present = cameras.present(conn, self._box, shard=self._shard)
@@ -69,7 +70,7 @@ class Roster:
             return
         self._troubled = False
         self._revision = revision
-        self._on_change(present)
+        self._on_change(present, time_zone)
 
     def _run(self) -> None:
         while not self._stop.is_set():

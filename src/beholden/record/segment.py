@@ -10,7 +10,15 @@ from beholden.model.camera import StreamRole
 from beholden.model.media import AccessUnit, StreamFormat, Track
 from beholden.model.segment import SegmentKey
 from beholden.model.time import TICKS_PER_SECOND, ticks_to_ms
-from beholden.record.disk import DiskTrouble, DiskWriter, FileOwner, QueuedFragment, SegmentFile, too_slow
+from beholden.record.disk import (
+    Backlog,
+    DiskTrouble,
+    DiskWriter,
+    FileOwner,
+    QueuedFragment,
+    SegmentFile,
+    too_slow,
+)
 from beholden.record.fmp4 import FragmentWriter, Mp4Error, build_init, read_units
 
 FRAGMENT_TICKS = TICKS_PER_SECOND
@@ -18,6 +26,7 @@ SEGMENT_TICKS = 60 * TICKS_PER_SECOND
 # A fragment closes on size too, so that no stream, however odd, can hold much memory.
 _FRAGMENT_BYTES = 8 * 1024 * 1024
 _FRAGMENT_PICTURES = 10_000
+_STREAM_BYTES = 64 * 1024 * 1024  # of one stream in memory, when nothing smaller is set
 _AUDIO_UNITS = 20_000
 _RETRY_MS = 5000
 
@@ -38,14 +47,25 @@ class WriterOwner(FileOwner, Protocol):
 class SegmentWriter:
     """The files of one recorded stream. Never blocks; all calls come from the ingest thread.
 
+    Its media in memory, the open fragment and what waits for the disk, stays within ``limit_bytes``.
+
     After trouble with the disk it tries again by itself at the next keyframe, at most every five seconds.
     """
 
-    def __init__(self, camera: int, stream: StreamRole, disk: DiskWriter, owner: WriterOwner) -> None:
+    def __init__(
+        self,
+        camera: int,
+        stream: StreamRole,
+        disk: DiskWriter,
+        owner: WriterOwner,
+        limit_bytes: int = _STREAM_BYTES,
+    ) -> None:
         self._camera = camera
         self._stream = stream
         self._disk = disk
         self._owner = owner
+        self._backlog = Backlog()
+        self.limit_bytes = limit_bytes
         self._format: StreamFormat | None = None
         self._file: SegmentFile | None = None
         self._writer = FragmentWriter()
@@ -72,6 +92,11 @@ class SegmentWriter:
     def open_bytes(self) -> int:
         """Bytes of the open fragment."""
         return self._bytes
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that wait for the disk."""
+        return self._backlog.bytes
 
     def set_format(self, stream_format: StreamFormat) -> None:
         """The tracks; a change ends the file."""
@@ -103,10 +128,11 @@ class SegmentWriter:
         self._bytes += unit.size
         self._highest_pts = max(self._highest_pts, unit.pts)
 
-    def flush(self) -> None:
-        """Hand the open fragment to the disk though nothing follows it (the camera has paused)."""
+    def flush(self, next_pts: int | None = None) -> None:
+        """Hand the open fragment to the disk though nothing is to follow it in this file (the camera has
+        paused, or the picture at ``next_pts`` goes elsewhere)."""
         if self._video:
-            self._close_fragment(None)
+            self._close_fragment(next_pts)
 
     def end_file(self) -> int:
         """Finish the file, if there is one; the tick at which kept footage ends (0: none yet)."""
@@ -143,7 +169,7 @@ class SegmentWriter:
         return (
             unit.key
             or unit.pts - self._video[0].pts >= FRAGMENT_TICKS
-            or self._bytes >= _FRAGMENT_BYTES
+            or self._bytes >= min(_FRAGMENT_BYTES, self.limit_bytes // 4)
             or len(self._video) >= _FRAGMENT_PICTURES
         )
 
@@ -160,7 +186,9 @@ class SegmentWriter:
             return
         after_gap = self._owner.file_begins(self.kept_tick, unit.pts)
         key = SegmentKey(self._camera, self._stream, ticks_to_ms(unit.pts))
-        self._file = SegmentFile(key, self._format, build_init(self._format), self._owner, after_gap)
+        self._file = SegmentFile(
+            key, self._format, build_init(self._format), self._owner, after_gap, self._backlog
+        )
         self._file_start = unit.pts
         self._kept_before = self.kept_tick
         self._handed = False
@@ -175,7 +203,8 @@ class SegmentWriter:
             self._give_up(file.failed, file)
             return
         fragment = self._writer.fragment(video, audio, next_pts)
-        if not self._disk.has_room(fragment.entry.size):
+        room = self._backlog.bytes + fragment.entry.size <= self.limit_bytes
+        if not room or not self._disk.has_room(fragment.entry.size):
             self._give_up(too_slow(), file)
             return
         queued = QueuedFragment(fragment, video + audio)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from typing import Any
 
 from beholden.ingest.session import StreamSession
@@ -12,12 +13,18 @@ from beholden.model.camera import CameraConfig, StreamAddress, StreamRole, Strea
 from beholden.model.gap import GapCause
 from beholden.model.media import AccessUnit, StreamFormat, Track
 from beholden.model.time import Clock, ticks_to_ms
+from beholden.record.analysis_feed import Analysis
 from beholden.record.disk import DiskTrouble, DiskWriter, SegmentFile
 from beholden.record.index import IndexItem, OpenGap
+from beholden.record.latch import Latch, Verdict
 from beholden.record.outage import Outage
-from beholden.record.relay import GopMemory, Relay
+from beholden.record.prelude import Prelude
+from beholden.record.relay import Relay
 from beholden.record.segment import SegmentWriter
 
+DEFAULT_MEMORY_BYTES = 32_000_000
+# What a stream that is not recorded keeps in memory, so that a new listener need not wait for a keyframe.
+_GOP_BYTES = 2 * 1024 * 1024
 _PAUSE_MS = 2000
 
 
@@ -30,12 +37,19 @@ class Means:
     put: Callable[[IndexItem], None]
     make_source: SourceFactory
     make_fallback: SourceFactory | None
+    analysis: Analysis
 
 
 class StreamRecorder:
-    """A ``StreamSink``. All calls come from the ingest thread, but for ``file_landed`` and ``file_lost``."""
+    """A ``StreamSink``. All calls come from the ingest thread, but for ``file_landed`` and ``file_lost``.
 
-    def __init__(self, camera: CameraConfig, role: StreamRole, address: StreamAddress, means: Means) -> None:
+    What is kept goes to ``_writer``, all else to ``_prelude``; ``_resting`` says that a recorded stream is
+    not kept now because its mode says so. Both changes happen at keyframes, so that nothing falls between.
+    """
+
+    def __init__(
+        self, camera: CameraConfig, role: StreamRole, address: StreamAddress, means: Means, zone: tzinfo
+    ) -> None:
         self.camera = camera.id
         self.role = role
         self.relay = Relay(camera.id, role, self._replay, self._set_fast)
@@ -51,19 +65,28 @@ class StreamRecorder:
         self._means = means
         self._with_audio = camera.record_audio
         self._format: StreamFormat | None = None
-        self._gop = GopMemory()
+        self._limit_bytes = _GOP_BYTES
+        self._prelude = Prelude(_GOP_BYTES)
         self._outage = Outage(camera.id, role, means.put)
         self._writer: SegmentWriter | None = None
         self._began_ms = means.clock.now_ms()
         self._kept_tick = 0
+        self._file_ms = 0  # where the newest file begins
         self._arrival_ms = 0
         self._arriving_ms = 0
-        self.set_recording(camera.record and role is StreamRole.MAIN)
+        self._latch = Latch(camera, zone)
+        self._verdict = Verdict(True)
+        self._resting = False
+        self._lost: tuple[GapCause, str] | None = None
+        self._take: Callable[[AccessUnit], None] = self._prelude.add
+        self.configure(camera, zone)
 
     # --- what the source says
 
     def on_format(self, stream_format: StreamFormat) -> None:
         """The tracks, or their change."""
+        if stream_format != self._format:
+            self._prelude.clear()
         self._format = stream_format
         self._apply_format()
 
@@ -73,10 +96,7 @@ class StreamRecorder:
             self._arriving_ms = unit.arrival_ms
         elif not self._with_audio:
             return
-        if self._writer is not None:
-            self._writer.add(unit)
-        else:
-            self._gop.add(unit)
+        self._take(unit)
         if self.relay:
             self.relay.send(unit)
         if unit.track is Track.VIDEO:
@@ -85,34 +105,50 @@ class StreamRecorder:
     def on_discontinuity(self) -> None:
         """Media time jumped: what comes next begins a file."""
         self._end_file()
-        self._gop.clear()
+        self._prelude.clear()
 
     # --- what people and the disk say
 
-    def set_recording(self, recorded: bool) -> None:
-        """Keep this stream's footage, or stop doing so with a gap that says a person wanted it."""
-        if recorded == (self._writer is not None):
-            return
-        if recorded:
-            self._writer = self._make_writer()
-            self._gop.clear()
-            return
-        self.stop_recording(GapCause.RECORDING_OFF, "Recording was switched off.")
+    @property
+    def listens(self) -> bool:
+        """Whether what is kept depends on events."""
+        return self._writer is not None and self._latch.listens
 
-    def set_audio(self, with_audio: bool) -> None:
-        """Keep and relay sound, or not."""
-        if with_audio != self._with_audio:
-            self._with_audio = with_audio
-            self._gop.clear()
+    def configure(self, camera: CameraConfig, zone: tzinfo) -> None:
+        """The camera's settings and the site's zone; what is being recorded goes on where it may."""
+        if camera.record_audio != self._with_audio:
+            self._with_audio = camera.record_audio
+            self._prelude.clear()
             self._apply_format()
+        self._latch.configure(camera, zone)
+        recorded = camera.record and self.role is StreamRole.MAIN
+        self._limit_bytes = camera.memory_bytes or DEFAULT_MEMORY_BYTES if recorded else _GOP_BYTES
+        self._prelude.limit_bytes = self._limit_bytes
+        self._prelude.seconds = self._latch.prelude_seconds if recorded else 0.0
+        if recorded and self._writer is None:
+            self._writer = self._make_writer()
+            self._take = self._writer.add
+            self._prelude.clear()
+        elif self._writer is not None and recorded:
+            self._writer.limit_bytes = self._limit_bytes
+        elif not recorded:
+            self.stop_recording(GapCause.RECORDING_OFF, "Recording was switched off.")
+        self.judge(self._means.clock.now_ms())
 
     def stop_recording(self, cause: GapCause | None, detail: str) -> None:
         """Finish the file; with a cause, what follows is a gap."""
         if self._writer is None:
             return
+        resting = self._resting
         self._end_file()
         self._writer = None
-        if cause is not None:
+        self._resting = False
+        self._take = self._prelude.add
+        if cause is None:
+            return
+        if resting:
+            self._outage.turn(self._means.clock.now_ms(), cause, detail)
+        else:
             self._outage.open(self._kept_ms(), cause, detail)
 
     def tick(self, now_ms: int) -> None:
@@ -120,6 +156,22 @@ class StreamRecorder:
         writer = self._writer
         if writer is not None and writer.open_bytes and now_ms - self._arrival_ms > _PAUSE_MS:
             writer.flush()
+        if writer is not None:
+            self._prelude.limit_bytes = max(0, self._limit_bytes - writer.waiting_bytes)
+        self.judge(now_ms)
+
+    def judge(self, now_ms: int) -> None:
+        """Keep, or rest, as the camera's mode says now."""
+        if self._writer is None:
+            return
+        live = self.session.state is StreamState.LIVE
+        self._verdict = self._latch.judge(now_ms, live, self._means.analysis.seeing(self.camera))
+        if self._verdict.keep:
+            self._wake_up()
+        elif not self._resting and self._writer.recording:
+            self._take = self._rest_at_keyframe
+        elif not self._resting:
+            self._rest(now_ms)
 
     def close(self, cause: GapCause | None, detail: str) -> None:
         """End the pull and the file."""
@@ -130,6 +182,7 @@ class StreamRecorder:
 
     def file_begins(self, kept_tick: int, start_tick: int) -> bool:
         """See ``WriterOwner``: a hole that nobody explained is explained here."""
+        self._file_ms = ticks_to_ms(start_tick)
         hole_ms = ticks_to_ms(start_tick - kept_tick)
         if self._arriving_ms - self._arrival_ms > hole_ms // 2:
             cause, detail = GapCause.CAMERA_STALLED, "No complete picture came from the camera."
@@ -140,7 +193,7 @@ class StreamRecorder:
     def disk_troubled(self, trouble: DiskTrouble, end_tick: int, landed: bool) -> None:
         """See ``WriterOwner``."""
         if not landed:
-            self._outage.failed()
+            self._outage.failed(self._file_ms)
         self._outage.open(ticks_to_ms(end_tick), trouble.cause, trouble.error.message)
 
     def file_landed(self, file: SegmentFile) -> None:
@@ -154,7 +207,7 @@ class StreamRecorder:
             return
         if not file.begun:
             # Whatever gap was to end here goes on; with none, one begins. The next file ends it.
-            self._outage.failed()
+            self._outage.failed(file.key.start_ms)
         detail, until = trouble.error.message, end_ms if file.begun else None
         if end_ms > file.end_ms:
             self._means.put(OpenGap(self.camera, self.role, file.end_ms, trouble.cause, detail, until))
@@ -164,15 +217,14 @@ class StreamRecorder:
     @property
     def buffered_bytes(self) -> int:
         """Media held in memory, besides what waits for the disk."""
-        return self._gop.bytes + (self._writer.open_bytes if self._writer is not None else 0)
+        writer = self._writer
+        return self._prelude.bytes + (writer.open_bytes + writer.waiting_bytes if writer is not None else 0)
 
     def stats(self) -> dict[str, Any]:
         """One row of the recorder's ``stats`` (docs/design/architecture.md)."""
         session, status, totals = self.session, self.session.status, self.session.totals
         writer = self._writer
-        reason, next_step = session.reason, session.next_step
-        if writer is not None and writer.trouble is not None and session.state is StreamState.LIVE:
-            reason, next_step = writer.trouble.error.message, writer.trouble.error.next_step
+        reason, next_step = self._reason()
         video = self._format.video if self._format is not None else None
         audio = self._format.audio if self._format is not None else None
         return {
@@ -183,6 +235,9 @@ class StreamRecorder:
             "next_step": next_step,
             "since_ms": session.since_ms,
             "last_fragment_ms": (writer.last_fragment_ms or None) if writer is not None else None,
+            "memory_bytes": self.buffered_bytes,
+            "memory_limit_bytes": self._limit_bytes,
+            "resting": self._resting,
             "last_unit_ms": status.last_unit_ms or self._arrival_ms or None,
             "bytes": totals.bytes,
             "pictures": totals.pictures,
@@ -203,8 +258,51 @@ class StreamRecorder:
 
     # --- inside
 
+    def _reason(self) -> tuple[str, str]:
+        """What a person should know of this stream, and what to do about it."""
+        session, writer = self.session, self._writer
+        if session.state is not StreamState.LIVE or writer is None:
+            return session.reason, session.next_step
+        if writer.trouble is not None:
+            return writer.trouble.error.message, writer.trouble.error.next_step
+        if self._verdict.trouble:
+            return self._verdict.trouble, "Nothing is lost meanwhile; see the analyser on the health page."
+        if self._resting and self._prelude.crowded:
+            said = "The time before an event does not fit into this camera's memory."
+            return said, "Give the camera more memory, or shorter key frame intervals."
+        return session.reason, session.next_step
+
+    def _wake_up(self) -> None:
+        """Keep what comes, and of what memory holds as much as was asked for."""
+        assert self._writer is not None
+        self._take = self._writer.add
+        if not self._resting:
+            return
+        self._resting = False
+        for unit in self._prelude.take(self._verdict.since_ms):
+            self._writer.add(unit)
+        if self._lost is not None and not self._writer.recording:
+            # It has been away for a while, and only now is it missed.
+            self._outage.turn(self._means.clock.now_ms(), *self._lost)
+
+    def _rest_at_keyframe(self, unit: AccessUnit) -> None:
+        """Keep what belongs to the GOP that is being kept; rest from the next one on."""
+        assert self._writer is not None
+        if not unit.key or unit.track is not Track.VIDEO:
+            self._writer.add(unit)
+            return
+        self._writer.flush(unit.pts)
+        self._end_file()
+        self._rest(self._kept_ms())
+        self._prelude.add(unit)
+
+    def _rest(self, at_ms: int) -> None:
+        self._resting = True
+        self._take = self._prelude.add
+        self._outage.turn(at_ms, GapCause.RULE_OFF, self._verdict.why)
+
     def _make_writer(self) -> SegmentWriter:
-        writer = SegmentWriter(self.camera, self.role, self._means.disk, self)
+        writer = SegmentWriter(self.camera, self.role, self._means.disk, self, self._limit_bytes)
         writer.kept_tick = self._kept_tick
         if self._format is not None:
             writer.set_format(self._recorded_format(self._format))
@@ -222,10 +320,12 @@ class StreamRecorder:
         self.relay.set_format(shown)
 
     def _on_state(self, _old: StreamState, _new: StreamState, cause: GapCause | None, reason: str) -> None:
+        self._lost = None if cause is None else (cause, reason)
         if cause is None:
             return
-        self._gop.clear()
-        if self._writer is not None:
+        self.judge(self._means.clock.now_ms())  # what memory holds of the time before may have to be kept
+        self._prelude.clear()
+        if self._writer is not None and not self._resting:
             self._end_file()
             self._outage.open(self._kept_ms(), cause, reason)
 
@@ -237,7 +337,8 @@ class StreamRecorder:
         return ticks_to_ms(self._kept_tick) or self._began_ms
 
     def _replay(self) -> Iterable[AccessUnit]:
-        return self._writer.replay() if self._writer is not None else self._gop.replay()
+        writer = self._writer
+        return self._prelude.newest() if writer is None or self._resting else writer.replay()
 
     def _set_fast(self, fast: bool) -> None:
         self.session.fast = fast

@@ -114,6 +114,7 @@ def _camera(
         last_ms = max(newest)
     footage_ms = (kept.footage_ms if kept else 0) + sum(file.end_ms - file.start_ms for file in files)
     state, reason, next_step = _state(config, stream)
+    stream = stream or {}
     return {
         "id": config.id,
         "name": config.name,
@@ -121,6 +122,9 @@ def _camera(
         "reason": reason,
         "next_step": next_step,
         "last_fragment_age_seconds": None if last_ms is None else max(now_ms - last_ms, 0) / 1000,
+        "resting": bool(stream.get("resting")),
+        "memory_bytes": int(stream.get("memory_bytes") or 0),
+        "memory_limit_bytes": stream.get("memory_limit_bytes"),
         "kept_seconds": round(footage_ms / 1000, 3),
         "bytes": (kept.size if kept else 0) + sum(file.size for file in files),
         "oldest": to_rfc3339(min(oldest)) if oldest else None,
@@ -150,7 +154,7 @@ def _verdict(
         if not config.enabled:
             continue
         age = row["last_fragment_age_seconds"]
-        fresh = not config.record or (age is not None and age < FRESH_SECONDS)
+        fresh = not config.record or row["resting"] or (age is not None and age < FRESH_SECONDS)
         # A camera may be live and yet not kept: then its row says why.
         well = well and row["state"] == StreamState.LIVE and fresh and not row["reason"]
     return "ok" if well else "degraded"

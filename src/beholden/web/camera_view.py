@@ -20,7 +20,8 @@ Answer = dict[str, Any]
 
 _STREAM_FIELDS = (
     "state", "reason", "next_step", "codec", "audio_codec", "width", "height", "fps", "gop_seconds", "kbps",
-    "lost_packets", "reconnects", "clock_offset_ms", "live_codec",
+    "lost_packets", "reconnects", "clock_offset_ms", "live_codec", "resting", "memory_bytes",
+    "memory_limit_bytes",
 )  # fmt: skip
 _NOTHING_KEPT = Kept(None, None, 0, 0, 0)
 
