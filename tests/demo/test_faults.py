@@ -300,10 +300,10 @@ def test_a_jump_is_in_the_reports_too(play: Play) -> None:
     assert abs(_signed(reported - client.of(0)[0].timestamp)) < 90_000
 
 
-def test_mjpeg_is_described(play: Play) -> None:
-    """The SDP offers motion JPEG and nothing else for video."""
-    sdp = play("lawn", mjpeg=True).describe()
-    assert "m=video 0 RTP/AVP 26" in sdp
+def test_an_unknown_codec_is_described(play: Play) -> None:
+    """The SDP offers a codec nobody records and nothing else for video."""
+    sdp = play("lawn", unknown_codec=True).describe()
+    assert "MP4V-ES" in sdp
     assert "H264" not in sdp
 
 

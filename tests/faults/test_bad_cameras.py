@@ -29,7 +29,7 @@ EXPECTED = {
     "wrong-password": ("refused", "password"),
     "mute-host": ("stalled", ""),
     "web-server": ("unsupported", "RTSP"),
-    "mjpeg": ("unsupported", ""),
+    "old-codec": ("unsupported", ""),
     "silent": ("stalled", ""),
 }
 
@@ -74,7 +74,7 @@ def place(
         "wrong-password": guarded.url("gate"),
         "mute-host": f"rtsp://127.0.0.1:{mute_port}/main",
         "web-server": f"rtsp://127.0.0.1:{http_port}/video.mjpg",
-        "mjpeg": virtual_cameras.url("gate", mjpeg=True),
+        "old-codec": virtual_cameras.url("gate", unknown_codec=True),
         "silent": virtual_cameras.url("gate", silent=True),
     }
     login = ("--user", "cam", "--password-stdin", "--data", str(data), "--analyse", "off")

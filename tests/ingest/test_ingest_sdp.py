@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,7 +40,34 @@ def test_static_payload_types_need_no_rtpmap() -> None:
         AudioFormat("pcma", 8000, 1),
         AudioFormat("pcmu", 8000, 1),
     ]
-    assert (media[2].encoding, sdp.video_codec(media[2])) == ("JPEG", None)
+    assert (media[2].encoding, sdp.video_codec(media[2])) == ("JPEG", "mjpeg")
+    fixed = sdp.parse("m=audio 0 RTP/AVP 10\nm=audio 0 RTP/AVP 11\n").media
+    assert [sdp.audio_format(one) for one in fixed] == [
+        AudioFormat("l16", 44_100, 2),
+        AudioFormat("l16", 44_100, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rtpmap", "kept"),
+    [
+        ("L16/16000", (16_000, 1)),
+        ("L16/48000/2", (48_000, 2)),
+        ("L16/96000/2", None),
+        ("L16/8000/6", None),
+    ],
+)
+def test_l16_is_kept_up_to_48_khz_and_two_channels(rtpmap: str, kept: tuple[int, int] | None) -> None:
+    """Beyond that no player of recordings is sure to follow."""
+    media = sdp.parse(f"m=audio 0 RTP/AVP 97\na=rtpmap:97 {rtpmap}\n").media[0]
+    assert sdp.audio_format(media) == (AudioFormat("l16", *kept) if kept else None)
+
+
+def test_av1_is_known() -> None:
+    """By its name; the description says nothing of its sequence header."""
+    text = "m=video 0 RTP/AVP 98\na=rtpmap:98 AV1/90000\na=fmtp:98 profile=0;level-idx=8\n"
+    media = sdp.parse(text).media[0]
+    assert (sdp.video_codec(media), sdp.parameter_sets(media)) == ("av1", ())
 
 
 def test_a_back_channel_is_not_sound_from_the_camera() -> None:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beholden.ingest.rtp.aac import AacDepacketiser, AacLayout, config_rate, frame_samples, make_config
-from beholden.ingest.rtp.g711 import G711Depacketiser
 from beholden.ingest.rtp.opus import OpusDepacketiser, packet_samples
 from beholden.ingest.rtp.packet import Sequence, parse_header, sender_reports
+from beholden.ingest.rtp.pcm import PcmDepacketiser
 
 
 class Out:
@@ -79,7 +79,7 @@ def test_g711_lasts_as_long_as_it_has_bytes(packetiser: Any, channels: int) -> N
     out = Out()
     packets = packetiser("pcmu", payload_type=0, sequence=3)
     frames = [packets.frame(bytes(160), 160 * number, False) for number in range(3)]
-    _send(G711Depacketiser(0, out, channels), [frames[0], frames[2]])
+    _send(PcmDepacketiser(0, out, channels), [frames[0], frames[2]])
     assert [(samples, hole) for _, _, samples, hole in out.frames] == [
         (160 // channels, False),
         (160 // channels, True),
@@ -100,7 +100,7 @@ def test_opus_duration_is_that_of_its_first_byte(toc: bytes, samples: int) -> No
 def test_random_payloads_never_crash(payloads: list[bytes]) -> None:
     """Frames are never empty and never last no time."""
     out = Out()
-    all_kinds = [AacDepacketiser(97, out), G711Depacketiser(97, out, 2), OpusDepacketiser(97, out)]
+    all_kinds = [AacDepacketiser(97, out), PcmDepacketiser(97, out, 2), OpusDepacketiser(97, out)]
     for number, payload in enumerate(payloads):
         packet = struct.pack(">BBHII", 0x80, 97, number, number * 9, 1) + payload
         for kind in all_kinds:

@@ -130,7 +130,7 @@ def test_a_good_camera_gets_a_good_verdict(virtual_cameras: Any) -> None:
 
 @pytest.mark.parametrize(
     ("camera", "fault"),
-    [("none", {}), ("lawn", {"mjpeg": 1}), ("lawn", {"unauthorised": 0}), ("lawn", {"refuse": 404})],
+    [("none", {}), ("lawn", {"unknown_codec": 1}), ("lawn", {"unauthorised": 0}), ("lawn", {"refuse": 404})],
 )
 def test_a_bad_camera_gets_a_sentence(virtual_cameras: Any, camera: str, fault: dict[str, object]) -> None:
     """Never an exception, never the password."""

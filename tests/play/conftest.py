@@ -26,6 +26,13 @@ from beholden.store.volume import Volume
 
 START_MS = 1_767_225_600_000
 G711_FRAME = 160
+AUDIO_CODECS = {
+    "aac": "aac",
+    "pcm_mulaw": "pcmu",
+    "pcm_alaw": "pcma",
+    "opus": "opus",
+    "pcm_s16be": "l16",
+}
 
 
 @dataclass
@@ -145,9 +152,7 @@ def _format(clip: Clip, container: av.container.InputContainer) -> StreamFormat:
     video = clip.video
     audio = None
     for stream in container.streams.audio:
-        codec = {"aac": "aac", "pcm_mulaw": "pcmu", "pcm_alaw": "pcma", "opus": "opus"}[
-            stream.codec_context.name
-        ]
+        codec = AUDIO_CODECS[stream.codec_context.name]
         rate = 48_000 if codec == "opus" else stream.codec_context.sample_rate
         config = bytes(stream.codec_context.extradata or b"") if codec == "aac" else b""
         audio = AudioFormat(codec, rate, 1, config)
@@ -160,12 +165,13 @@ def _units(packet: av.Packet, data: bytes) -> list[AccessUnit]:
     pts = round(packet.pts * packet.time_base * rate)
     if packet.stream.type == "video":
         return [AccessUnit(Track.VIDEO, pts, packet.is_keyframe, (data,), len(data), 0)]
-    if packet.stream.codec_context.name not in ("pcm_mulaw", "pcm_alaw"):
+    width = {"pcm_mulaw": 1, "pcm_alaw": 1, "pcm_s16be": 2}.get(packet.stream.codec_context.name)
+    if width is None:
         duration = round(packet.duration * packet.time_base * rate)
         return [AccessUnit(Track.AUDIO, pts, True, (data,), len(data), 0, duration)]
-    pieces = [data[at : at + G711_FRAME] for at in range(0, len(data), G711_FRAME)]
+    pieces = [data[at : at + width * G711_FRAME] for at in range(0, len(data), width * G711_FRAME)]
     return [
-        AccessUnit(Track.AUDIO, pts + number * G711_FRAME, True, (piece,), len(piece), 0, len(piece))
+        AccessUnit(Track.AUDIO, pts + number * G711_FRAME, True, (piece,), len(piece), 0, len(piece) // width)
         for number, piece in enumerate(pieces)
     ]
 

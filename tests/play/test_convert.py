@@ -66,6 +66,42 @@ def test_h265_becomes_h264_of_the_same_pictures_and_times(archive: Any, clip_fac
     assert [sample.key for sample in first.samples] == [True] + [False] * 9
 
 
+@pytest.mark.parametrize("codec", ["av1", "mjpeg"])
+def test_av1_and_motion_jpeg_become_h264_too(archive: Any, clip_factory: Any, codec: str) -> None:
+    """Every picture, recognisable, at its time."""
+    init, data = gop(archive, clip_factory(codec=codec, height=192), fragment_ms=500)
+    way = choose(Ability.parse("avc1"), "mp4v.6C" if codec == "mjpeg" else "av01.0.00M.08", None)
+    assert way.video == "h264"
+    made = converted_init(init, way) + convert(init, data, way)
+    source, result = list(decoded(init + data, "video")), list(decoded(made, "video"))
+    assert [f.pts * f.time_base for f in source] == [f.pts * f.time_base for f in result]
+    assert len(source) > 0
+    for before, after in zip(source, result, strict=True):
+        assert read_frame_number(luma(before)) == read_frame_number(luma(after)) is not None
+
+
+def test_a_browser_that_plays_av1_gets_it_as_it_is() -> None:
+    """And one that says MPEG-4 video is not given Motion JPEG, whose name begins alike."""
+    assert choose(Ability.parse("avc1,av01"), "av01.0.04M.08", None).as_recorded
+    assert choose(Ability.parse("avc1,mp4v.20.9"), "mp4v.6C", None).video == "h264"
+    assert choose(Ability.parse("mp4v.6C"), "mp4v.6C", None).as_recorded
+
+
+def test_l16_becomes_flac_sample_for_sample(archive: Any, clip_factory: Any) -> None:
+    """Lossless, so the samples are equal."""
+    way = choose(Ability.parse("avc1,flac"), "avc1.640028", "twos")
+    assert way == Rendition("copy", "flac")
+    recording = archive.footage.get(archive.record(clip_factory(audio="l16", seconds=4)))
+    init, made, before = recording.media.init, b"", b""
+    data = recording.path.read_bytes()
+    for found in recording.gops():
+        piece = data[found.offset : found.offset + found.size]
+        before += b"".join(sample.data for sample in by_track(read_fragments(piece))[2].samples)
+        made += convert(init, piece, way)
+    frames = decoded(converted_init(init, way) + made, "audio")
+    assert b"".join(frame.to_ndarray().astype(">i2").tobytes() for frame in frames) == before
+
+
 def test_sound_that_is_copied_is_the_same_bytes(archive: Any, clip_factory: Any) -> None:
     """Only the video of an H.265 recording with AAC is touched."""
     init, data = gop(archive, clip_factory(codec="h265", audio="aac"))

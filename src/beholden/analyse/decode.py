@@ -16,7 +16,7 @@ from beholden.analyse.extradata import extradata
 from beholden.model.media import VideoFormat
 from beholden.model.time import ticks_to_ms
 
-_CODECS = {"h264": "h264", "h265": "hevc"}
+_CODECS = {"h264": "h264", "h265": "hevc", "av1": "libdav1d", "mjpeg": "mjpeg"}
 _MOST_PIXELS = 7680 * 4320
 Luma = NDArray[np.uint8]  # height x width
 

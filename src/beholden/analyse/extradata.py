@@ -10,10 +10,11 @@ _HEVC_ORDER = (32, 33, 34)  # VPS, SPS, PPS
 
 
 def extradata(video: VideoFormat) -> bytes:
-    """The avcC or hvcC record of a format whose samples have 4-byte lengths. ValueError without an SPS."""
+    """The avcC or hvcC record of a format whose samples have 4-byte lengths; nothing for AV1 and Motion JPEG,
+    whose keyframes carry all. ValueError without an SPS."""
     if video.codec == "h264":
         return _avcc(video.parameter_sets)
-    return _hvcc(video.parameter_sets)
+    return _hvcc(video.parameter_sets) if video.codec == "h265" else b""
 
 
 def _avcc(sets: Sequence[bytes]) -> bytes:

@@ -12,11 +12,19 @@ import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from beholden.model.camera import StreamRole
 from beholden.model.errors import BeholdenError
-from beholden.model.media import AccessUnit, AudioFormat, StreamFormat, Track, VideoFormat
+from beholden.model.media import (
+    AccessUnit,
+    AudioCodec,
+    AudioFormat,
+    StreamFormat,
+    Track,
+    VideoCodec,
+    VideoFormat,
+)
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 _LENGTH = struct.Struct(">IB")
@@ -155,7 +163,7 @@ def parse_format(body: Mapping[str, Any]) -> StreamFormat:
     try:
         video = body["video"]
         codec = video["codec"]
-        if codec not in ("h264", "h265"):
+        if codec not in get_args(VideoCodec):
             raise ValueError(codec)
         sets = tuple(base64.b64decode(text, validate=True) for text in video["parameter_sets"])
         audio = body["audio"]
@@ -188,7 +196,7 @@ def error_answer(op: object, error: BeholdenError) -> dict[str, Any]:
 
 def _parse_audio(audio: Mapping[str, Any]) -> AudioFormat:
     codec = audio["codec"]
-    if codec not in ("aac", "pcmu", "pcma", "opus"):
+    if codec not in get_args(AudioCodec):
         raise ValueError(codec)
     config = base64.b64decode(audio["config"], validate=True)
     return AudioFormat(codec, int(audio["rate"]), int(audio["channels"]), config)

@@ -18,13 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from beholden.demo import packetise
+from beholden.model.av1 import parse_sequence_header
 from beholden.model.errors import BeholdenError
 
 VIDEO_RATE = 90_000
 FRAMING = 4
 """Bytes of interleaved framing before each RTP packet."""
-G711_PACKET = 160
-"""20 ms of G.711."""
+PCM_SECONDS = 0.02
+"""How much G.711 or L16 is in a packet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class ClipTrack:
     rtpmap: str
     fmtp: str = ""
     parameter_sets: tuple[bytes, ...] = ()
+    channels: int = 1
 
 
 class Picture(NamedTuple):
@@ -110,7 +112,8 @@ class _Building:
 
 
 def read_clip(path: Path) -> Clip:
-    """Read and packetise a file with H.264 or H.265 video and, if any, AAC, G.711 or Opus audio.
+    """Read and packetise a file with H.264, H.265, AV1 or Motion JPEG video and, if any, AAC, G.711, L16 or
+    Opus audio.
 
     Raises BeholdenError ``bad_clip`` for a file that cannot be read or has other codecs.
     """
@@ -156,11 +159,18 @@ def _frames(track: ClipTrack, at: float, key: bool, data: bytes) -> Iterator[_Fr
     elif track.codec == "opus":
         yield _Frame(at, track.index, False, [data])
     else:
-        for offset in range(0, len(data), G711_PACKET):
-            yield _Frame(at + offset / track.rate, track.index, False, [data[offset : offset + G711_PACKET]])
+        width = track.channels * (2 if track.codec == "l16" else 1)
+        size = round(PCM_SECONDS * track.rate) * width
+        for offset in range(0, len(data), size):
+            place = at + offset / width / track.rate
+            yield _Frame(place, track.index, False, [data[offset : offset + size]])
 
 
 def _picture_payloads(track: ClipTrack, key: bool, data: bytes) -> list[bytes]:
+    if track.codec == "av1":
+        return packetise.av1_payloads(data)
+    if track.codec == "mjpeg":
+        return packetise.jpeg_payloads(data)
     units = packetise.split_length_prefixed(data)
     if track.codec == "h264":
         slices = [unit for unit in units if packetise.h264_type(unit) in packetise.H264_SLICES]
@@ -197,7 +207,7 @@ def _gops(tracks: list[ClipTrack], frames: list[_Frame], start: float) -> Iterat
 
 def _append(building: _Building, track: ClipTrack, frame: _Frame, start: float) -> None:
     ticks = round((frame.at - start) * track.rate)
-    marked = track.codec in ("h264", "h265", "aac")  # in G.711 and Opus it would mean "after a silence"
+    marked = track.kind == "video" or track.codec == "aac"  # in others it would mean "after a silence"
     for position, payload in enumerate(frame.payloads):
         marker = 0x80 if marked and position == len(frame.payloads) - 1 else 0
         building.offsets.append(len(building.data))
@@ -230,6 +240,13 @@ def _track(index: int, stream: av.stream.Stream) -> ClipTrack:
         return _h264_track(index, _avcc_sets(extradata))
     if codec == "hevc":
         return _h265_track(index, _hvcc_sets(extradata))
+    if codec in ("libdav1d", "av1"):
+        header = parse_sequence_header(extradata[4:])
+        fmtp = f"profile={header.profile};level-idx={header.level};tier={header.tier}"
+        sets = (extradata[4:],)
+        return ClipTrack(index, "video", "av1", 96, VIDEO_RATE, "AV1/90000", fmtp, sets)
+    if codec == "mjpeg":
+        return ClipTrack(index, "video", "mjpeg", 26, VIDEO_RATE, "JPEG/90000")
     rate = getattr(stream.codec_context, "sample_rate", 0)
     if codec == "aac":
         channels = getattr(stream.codec_context, "channels", 1)
@@ -239,10 +256,16 @@ def _track(index: int, stream: av.stream.Stream) -> ClipTrack:
     if codec in ("pcm_mulaw", "pcm_alaw"):
         name, payload_type = ("PCMU", 0) if codec == "pcm_mulaw" else ("PCMA", 8)
         return ClipTrack(index, "audio", name.lower(), payload_type, rate, f"{name}/{rate}")
+    if codec == "pcm_s16be":
+        channels = getattr(stream.codec_context, "channels", 1)
+        rtpmap = f"L16/{rate}/{channels}"
+        return ClipTrack(index, "audio", "l16", 99, rate, rtpmap, channels=channels)
     if codec == "opus":
         return ClipTrack(index, "audio", "opus", 98, 48_000, "opus/48000/2")
     raise BeholdenError(
-        "bad_clip", f"A virtual camera cannot play {codec}.", "Use H.264 or H.265, AAC, G.711 or Opus."
+        "bad_clip",
+        f"A virtual camera cannot play {codec}.",
+        "Use H.264, H.265, AV1 or MJPEG; AAC, G.711, L16 or Opus.",
     )
 
 

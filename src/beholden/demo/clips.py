@@ -151,7 +151,7 @@ def _file_name(recipe: Recipe, encoding: Encoding, footage: dict[str, Path]) -> 
     key = repr((_REVISION, content, recipe.source, stretch, encoding))
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     base = f"{Path(recipe.source).stem}-{encoding.codec}-{encoding.width}x{encoding.height}"
-    return f"{base}-{digest}{encode.suffix(encoding.audio)}"
+    return f"{base}-{digest}{encode.suffix(encoding.audio, encoding.codec)}"
 
 
 def _count(recipe: Recipe, footage: dict[str, Path]) -> int:

@@ -23,9 +23,17 @@ from beholden.model.media import AudioCodec, VideoCodec
 Picture = npt.NDArray[np.uint8]
 """height x width x 3, BGR."""
 
-_AUDIO_ENCODERS = {"aac": "aac", "pcmu": "pcm_mulaw", "pcma": "pcm_alaw", "opus": "libopus"}
-_AUDIO_RATES = {"aac": 16_000, "pcmu": 8_000, "pcma": 8_000, "opus": 48_000}
-_AUDIO_FRAMES = {"aac": 1024, "pcmu": 160, "pcma": 160, "opus": 960}
+_VIDEO_ENCODERS = {"h264": "libx264", "h265": "libx265", "av1": "libsvtav1", "mjpeg": "mjpeg"}
+_RANGES = {"h264": "MPEG", "h265": "MPEG", "av1": "MPEG", "mjpeg": "JPEG"}
+_AUDIO_ENCODERS = {
+    "aac": "aac",
+    "pcmu": "pcm_mulaw",
+    "pcma": "pcm_alaw",
+    "opus": "libopus",
+    "l16": "pcm_s16be",
+}
+_AUDIO_RATES = {"aac": 16_000, "pcmu": 8_000, "pcma": 8_000, "opus": 48_000, "l16": 16_000}
+_AUDIO_FRAMES = {"aac": 1024, "pcmu": 160, "pcma": 160, "opus": 960, "l16": 320}
 
 AudioKind = AudioCodec | Literal["none"]
 
@@ -73,9 +81,12 @@ def sound_rate(audio: AudioKind) -> int:
     return _AUDIO_RATES.get(audio, 0)
 
 
-def suffix(audio: AudioKind) -> str:
-    """The file ending that can carry this audio: QuickTime carries G.711, MP4 does not."""
-    return ".mov" if audio in ("pcmu", "pcma") else ".mp4"
+def suffix(audio: AudioKind, codec: VideoCodec = "h264") -> str:
+    """The file ending that can carry both: QuickTime carries G.711 and L16, MP4 does not; Matroska carries
+    them beside AV1, which QuickTime does not."""
+    if audio not in ("pcmu", "pcma", "l16"):
+        return ".mp4"
+    return ".mkv" if codec == "av1" else ".mov"
 
 
 def _encode(
@@ -86,7 +97,8 @@ def _encode(
         audio = _audio_stream(container, encoding.audio)
         count = 0
         for picture in pictures:
-            frame = av.VideoFrame.from_ndarray(picture, format="bgr24").reformat(format="yuv420p")
+            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+            frame = frame.reformat(format=video.pix_fmt, dst_color_range=_RANGES[encoding.codec])
             frame.pts, frame.time_base = count, Fraction(1, encoding.fps)
             container.mux(video.encode(frame))
             count += 1
@@ -98,7 +110,30 @@ def _encode(
 
 
 def _video_stream(container: av.container.OutputContainer, encoding: Encoding) -> av.VideoStream:
-    encoder = "libx264" if encoding.codec == "h264" else "libx265"
+    stream = container.add_stream(
+        _VIDEO_ENCODERS[encoding.codec], rate=encoding.fps, options=_options(encoding)
+    )
+    assert isinstance(stream, av.VideoStream)
+    stream.width, stream.height = encoding.width, encoding.height
+    stream.pix_fmt = "yuvj420p" if encoding.codec == "mjpeg" else "yuv420p"
+    stream.time_base = Fraction(1, 90_000)
+    stream.codec_context.time_base = Fraction(1, encoding.fps)
+    stream.codec_context.thread_count = 1 if encoding.codec == "av1" else 2
+    if encoding.codec == "av1":
+        stream.codec_context.gop_size = encoding.gop_pictures
+    if encoding.bitrate:
+        stream.bit_rate = encoding.bitrate
+    return stream
+
+
+def _options(encoding: Encoding) -> dict[str, str]:
+    if encoding.codec == "mjpeg":
+        return {"huffman": "default"}  # the tables every receiver of RFC 2435 assumes
+    if encoding.codec == "av1":
+        os.environ.setdefault("SVT_LOG", "1")  # errors only: it talks to standard error
+        rate = f"rc=1:tbr={encoding.bitrate // 1000}" if encoding.bitrate else "rc=0:crf=35"
+        return {"preset": "11", "svtav1-params": f"pred-struct=1:scd=0:lp=1:{rate}"}
+    encoder = _VIDEO_ENCODERS[encoding.codec]
     params = [f"keyint={encoding.gop_pictures}", f"min-keyint={encoding.gop_pictures}"]
     params += [
         "scenecut=0",
@@ -109,16 +144,7 @@ def _video_stream(container: av.container.OutputContainer, encoding: Encoding) -
     if encoding.bitrate:
         kilobits = encoding.bitrate // 1000
         params += [f"vbv-maxrate={kilobits}", f"vbv-bufsize={kilobits}"]
-    options = {"preset": encoding.preset, f"{encoder[3:]}-params": ":".join(params)}
-    stream = container.add_stream(encoder, rate=encoding.fps, options=options)
-    assert isinstance(stream, av.VideoStream)
-    stream.width, stream.height, stream.pix_fmt = encoding.width, encoding.height, "yuv420p"
-    stream.time_base = Fraction(1, 90_000)
-    stream.codec_context.time_base = Fraction(1, encoding.fps)
-    stream.codec_context.thread_count = 2
-    if encoding.bitrate:
-        stream.bit_rate = encoding.bitrate
-    return stream
+    return {"preset": encoding.preset, f"{encoder[3:]}-params": ":".join(params)}
 
 
 def _audio_stream(container: av.container.OutputContainer, audio: AudioKind) -> av.AudioStream | None:

@@ -484,15 +484,14 @@ class NoReports(Fault):
     silences_reports = True
 
 
-class Mjpeg(Fault):
-    """``mjpeg``: the camera describes motion JPEG, which is not recorded."""
+class UnknownCodec(Fault):
+    """``unknown_codec``: the camera describes MPEG-4 Part 2 video, which is not recorded."""
 
-    name = "mjpeg"
+    name = "unknown_codec"
 
     def describe(self, sdp: str, url: str) -> str:  # noqa: ARG002 (the hook)
         sdp = re.sub(r"a=fmtp:96 [^\r]*\r\n", "", sdp)
-        sdp = re.sub(r"a=rtpmap:96 H26\d/90000", "a=rtpmap:26 JPEG/90000", sdp)
-        return sdp.replace("RTP/AVP 96", "RTP/AVP 26")
+        return re.sub(r"a=rtpmap:96 H26\d/90000", "a=rtpmap:96 MP4V-ES/90000", sdp)
 
 
 def _concrete() -> dict[str, type[Fault]]:

@@ -41,7 +41,7 @@ def synthetic_clip(
     """
     encoding = Encoding(width, height, fps, codec, gop, bitrate, audio, preset="ultrafast")
     stem = f"synthetic-{codec}-{width}x{height}-{fps}fps-{seconds:g}s-g{encoding.gop_pictures}"
-    path = folder / f"{stem}-{audio}-{bitrate // 1000}k-n{noise:g}{encode.suffix(audio)}"
+    path = folder / f"{stem}-{audio}-{bitrate // 1000}k-n{noise:g}{encode.suffix(audio, codec)}"
     if not path.exists():
         count = round(seconds * fps)
         encode.write_clip(path, draw(width, height, count, noise), encoding, tone(audio, seconds))

@@ -6,7 +6,8 @@ Nothing is handed over before the first keyframe whose parameter sets are known;
 from __future__ import annotations
 
 from beholden.ingest.clock import AudioClock, VideoClock
-from beholden.ingest.nal import NalError, h264_size, h265_size
+from beholden.ingest.nal import NalError
+from beholden.ingest.picture_format import picture_format
 from beholden.ingest.rtp.packet import SenderReport
 from beholden.ingest.source import SourceStatus
 from beholden.model.media import (
@@ -53,10 +54,9 @@ class Feed:
     def parameter_sets(self, sets: tuple[bytes, ...]) -> None:
         """The camera's parameter sets, from its description or in band; garbage is passed over."""
         try:
-            width, height = h264_size(sets[0]) if self._codec == "h264" else h265_size(sets[1])
+            video = picture_format(self._codec, sets)
         except NalError:
             return
-        video = VideoFormat(self._codec, width, height, sets)
         if video != self._video:
             self._video = video
             self._new_format = True

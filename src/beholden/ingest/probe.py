@@ -11,7 +11,7 @@ from beholden.ingest.fallback import fallback_source
 from beholden.ingest.rtsp import RtspSource
 from beholden.ingest.source import Source, SourceError, SourceFactory, SourceStatus
 from beholden.model.camera import StreamAddress
-from beholden.model.media import AccessUnit, StreamFormat, Track
+from beholden.model.media import VIDEO_NAMES, AccessUnit, StreamFormat, Track
 from beholden.model.time import TICKS_PER_SECOND, Clock, SystemClock
 
 Verdict = Literal["good", "usable", "bad"]
@@ -160,9 +160,8 @@ def _judge(
     if failure is not None:
         remarks.insert(0, ("warning", failure.message))
     worst = any(level == "warning" for level, _ in remarks)
-    codec = stream_format.video.codec.upper().replace("H", "H.", 1)
     video = stream_format.video
-    shown = f"{codec}, {video.width}×{video.height}" + (f", {fps:g} fps" if fps else "")
+    shown = f"{VIDEO_NAMES[video.codec]}, {video.width}×{video.height}" + (f", {fps:g} fps" if fps else "")
     audio = stream_format.audio.codec if stream_format.audio and notebook.audio_frames else None
     return ProbeResult(
         verdict="usable" if worst else "good",
@@ -207,8 +206,11 @@ def _remarks(
     if status.clock_offset_ms is not None and abs(status.clock_offset_ms) > CLOCK_OFFSET_MS:
         seconds_off = status.clock_offset_ms / 1000
         found.append(("info", f"The camera's clock is off by {seconds_off:.0f} s; recorded times are ours."))
-    if stream_format.video.codec == "h265":
-        found.append(("info", "Not every browser plays H.265; where one does not, it is converted."))
+    if stream_format.video.codec in ("h265", "av1"):
+        name = VIDEO_NAMES[stream_format.video.codec]
+        found.append(("info", f"Not every browser plays {name}; where one does not, it is converted."))
+    if stream_format.video.codec == "mjpeg":
+        found.append(("info", "Browsers do not play recorded Motion JPEG, so it is converted for them."))
     if stream_format.audio is None or not notebook.audio_frames:
         found.append(("info", "There is no sound in this stream."))
     found += [("info", note) for note in status.notes]

@@ -17,13 +17,27 @@ import av.error
 
 from beholden.ingest import refusal
 from beholden.ingest.feed import Feed
+from beholden.ingest.rtp import jpeg
 from beholden.ingest.source import SourceError, SourceStatus
+from beholden.model import av1
 from beholden.model.camera import StreamAddress
 from beholden.model.media import AudioCodec, AudioFormat, StreamSink, VideoCodec
 from beholden.model.time import TICKS_PER_SECOND, Clock
 
-_VIDEO: dict[str, VideoCodec] = {"h264": "h264", "hevc": "h265"}
-_AUDIO: dict[str, AudioCodec] = {"aac": "aac", "pcm_mulaw": "pcmu", "pcm_alaw": "pcma", "opus": "opus"}
+_VIDEO: dict[str, VideoCodec] = {
+    "h264": "h264",
+    "hevc": "h265",
+    "libdav1d": "av1",
+    "av1": "av1",
+    "mjpeg": "mjpeg",
+}
+_AUDIO: dict[str, AudioCodec] = {
+    "aac": "aac",
+    "pcm_mulaw": "pcmu",
+    "pcm_alaw": "pcma",
+    "opus": "opus",
+    "pcm_s16be": "l16",
+}
 _TIMEOUT_SECONDS = 10.0
 _MAX_QUEUED_BYTES = 32 << 20
 
@@ -176,6 +190,8 @@ class PyAvSource:
         self._interval = tracks.interval
         self._feed = Feed(self._sink, self.status, tracks.codec, tracks.audio, self._after_pts)
         self._feed.arrival_ms = self._clock.now_ms()
+        if tracks.codec in ("av1", "mjpeg"):
+            return  # every keyframe carries all there is to know
         # The extradata says how NAL units are framed; the packets are never sniffed.
         if tracks.extradata[:1] == b"\x01":
             self._length_size = (tracks.extradata[4 if tracks.codec == "h264" else 21] & 3) + 1
@@ -207,6 +223,12 @@ class PyAvSource:
     def _picture(self, packet: _Packet, stamp: int) -> None:
         feed = self._feed
         assert feed is not None
+        if self._codec in ("av1", "mjpeg"):
+            sets, sample = (_av1_sample if self._codec == "av1" else _jpeg_sample)(packet.data)
+            if sets:
+                feed.parameter_sets(sets)
+            feed.picture(stamp & 0xFFFFFFFF, packet.key, [sample], len(sample))
+            return
         nals = (
             _split_lengths(packet.data, self._length_size)
             if self._length_size
@@ -235,12 +257,29 @@ class PyAvSource:
                 self._feed.parameter_sets(tuple(self._sets[one] for one in wanted))
 
 
+def _av1_sample(data: bytes) -> tuple[tuple[bytes, ...], bytes]:
+    """(the sequence header, if there is one; the temporal unit as it is kept)."""
+    try:
+        units = [av1.sized(obu) for obu in av1.split(data) if av1.obu_type(obu) != av1.TEMPORAL_DELIMITER]
+    except ValueError:
+        return (), data
+    headers = tuple(obu for obu in units if av1.obu_type(obu) == av1.SEQUENCE_HEADER)
+    return headers[:1], b"".join(units)
+
+
+def _jpeg_sample(data: bytes) -> tuple[tuple[bytes, ...], bytes]:
+    """(the frame header, if there is one; the file as it came)."""
+    return tuple(jpeg.segments(data).get(jpeg.SOF0, ())), data
+
+
 def _take(packet: Any, video: bool) -> _Packet:
     rate = TICKS_PER_SECOND if video else packet.stream.codec_context.sample_rate
     stamp = None if packet.pts is None else int(packet.pts * packet.time_base * rate)
     samples = int((packet.duration or 0) * packet.time_base * rate)
     if not video and not samples:
-        samples = packet.stream.codec_context.frame_size or packet.size
+        context = packet.stream.codec_context
+        width = (2 if context.name == "pcm_s16be" else 1) * context.channels
+        samples = context.frame_size or packet.size // width
     return _Packet(video, stamp, bool(packet.is_keyframe), bytes(packet), samples)
 
 

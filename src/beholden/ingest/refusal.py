@@ -150,8 +150,6 @@ def not_rtsp(head: bytes, detail: str = "") -> SourceError:
 
 def no_video(encodings: list[str]) -> SourceError:
     """Nothing in the description that can be recorded."""
-    if "JPEG" in encodings:
-        return _unsupported("mjpeg", "The camera sends Motion JPEG, which cannot be recorded.", _OTHER_STREAM)
     if encodings:
         return _unsupported(
             "codec_unsupported",

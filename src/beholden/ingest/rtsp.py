@@ -20,16 +20,18 @@ from beholden.ingest.feed import Feed
 from beholden.ingest.message import Message, MessageError, may_begin, read, request
 from beholden.ingest.rtp.aac import AacDepacketiser
 from beholden.ingest.rtp.audio import AudioDepacketiser
-from beholden.ingest.rtp.g711 import G711Depacketiser
+from beholden.ingest.rtp.av1 import Av1Depacketiser
 from beholden.ingest.rtp.h264 import H264Depacketiser
 from beholden.ingest.rtp.h265 import H265Depacketiser
+from beholden.ingest.rtp.mjpeg import MjpegDepacketiser
 from beholden.ingest.rtp.opus import OpusDepacketiser
 from beholden.ingest.rtp.packet import sender_reports
-from beholden.ingest.rtp.video import VideoDepacketiser
+from beholden.ingest.rtp.pcm import PcmDepacketiser
+from beholden.ingest.rtp.video import ParameterSetSink, PictureSink, VideoDepacketiser
 from beholden.ingest.source import SourceError, SourceStatus
 from beholden.ingest.udp import UdpMedia
 from beholden.model.camera import StreamAddress, Transport
-from beholden.model.media import AudioFormat, StreamSink, Track
+from beholden.model.media import AudioFormat, StreamSink, Track, VideoCodec
 from beholden.model.time import Clock
 
 REPLY_SECONDS = 10.0
@@ -39,6 +41,13 @@ _MOST_PER_POLL = 1 << 20
 _MAX_JUNK = 1 << 20
 _MAX_REDIRECTS = 3
 _AGENT = "Beholden"
+_VideoKind = Callable[[int, int, PictureSink, ParameterSetSink, tuple[bytes, ...]], VideoDepacketiser]
+_VIDEO: dict[VideoCodec, _VideoKind] = {
+    "h264": H264Depacketiser,
+    "h265": H265Depacketiser,
+    "av1": Av1Depacketiser,
+    "mjpeg": MjpegDepacketiser,
+}
 
 
 @dataclass(slots=True)
@@ -500,8 +509,11 @@ class RtspSource:
     def _make_video(self, media: sdp.Media, channel: int) -> VideoDepacketiser:
         feed = self._feed
         assert feed is not None
-        kind = H264Depacketiser if sdp.video_codec(media) == "h264" else H265Depacketiser
-        return kind(channel, media.payload_type, feed.picture, feed.parameter_sets, sdp.parameter_sets(media))
+        codec = sdp.video_codec(media)
+        assert codec is not None
+        return _VIDEO[codec](
+            channel, media.payload_type, feed.picture, feed.parameter_sets, sdp.parameter_sets(media)
+        )
 
     def _make_audio(self, media: sdp.Media) -> AudioDepacketiser:
         feed = self._feed
@@ -510,7 +522,8 @@ class RtspSource:
             return AacDepacketiser(media.payload_type, feed.audio_frame, sdp.aac_layout(media))
         if media.encoding == "OPUS":
             return OpusDepacketiser(media.payload_type, feed.audio_frame)
-        return G711Depacketiser(media.payload_type, feed.audio_frame, media.channels)
+        width = 2 if media.encoding == "L16" else 1
+        return PcmDepacketiser(media.payload_type, feed.audio_frame, media.channels, width)
 
     def _control(self, control: str) -> str:
         # Cameras mean plain concatenation where RFC 3986 would replace the last path segment.

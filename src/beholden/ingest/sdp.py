@@ -13,11 +13,20 @@ from beholden.model.media import AudioFormat, VideoCodec
 _STATIC = {
     0: ("PCMU", 8000, 1),
     8: ("PCMA", 8000, 1),
+    10: ("L16", 44100, 2),
+    11: ("L16", 44100, 1),
     26: ("JPEG", 90000, 1),
     32: ("MPV", 90000, 1),
     14: ("MPA", 90000, 1),
 }
 _MAX_MEDIA = 16
+_VIDEO: dict[str, VideoCodec] = {
+    "H264": "h264",
+    "H265": "h265",
+    "HEVC": "h265",
+    "AV1": "av1",
+    "JPEG": "mjpeg",
+}
 
 
 @dataclass(slots=True)
@@ -64,8 +73,7 @@ def video_codec(media: Media) -> VideoCodec | None:
     """Which of our codecs this is; None when it is none of them."""
     if media.kind != "video":
         return None
-    codecs: dict[str, VideoCodec] = {"H264": "h264", "H265": "h265", "HEVC": "h265"}
-    return codecs.get(media.encoding)
+    return _VIDEO.get(media.encoding)
 
 
 def parameter_sets(media: Media) -> tuple[bytes, ...]:
@@ -83,6 +91,8 @@ def audio_format(media: Media) -> AudioFormat | None:
         return AudioFormat(
             "pcmu" if media.encoding == "PCMU" else "pcma", media.clock_rate or 8000, media.channels
         )
+    if media.encoding == "L16" and media.channels <= 2 and 8000 <= media.clock_rate <= 48_000:
+        return AudioFormat("l16", media.clock_rate, media.channels)
     if media.encoding == "OPUS":
         return AudioFormat("opus", 48_000, 2 if media.parameters.get("sprop-stereo") != "0" else 1)
     if media.encoding == "MPEG4-GENERIC" and 7350 <= media.clock_rate <= 96_000:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from beholden.model.camera import StreamRole
-from beholden.model.media import StreamFormat, VideoFormat
+from beholden.model.media import VIDEO_NAMES, StreamFormat, VideoFormat
 from beholden.play.ability import Ability, AudioWay, choose_audio
 
 Prefer = Literal["main", "sub"]
-_NAMES = {"h264": "H.264", "h265": "H.265"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +56,4 @@ def _name(stream: StreamRole) -> str:
 
 
 def _codec(video: VideoFormat) -> str:
-    return _NAMES[video.codec]
+    return VIDEO_NAMES[video.codec]

@@ -12,8 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-VideoCodec = Literal["h264", "h265"]
-AudioCodec = Literal["aac", "pcmu", "pcma", "opus"]
+from beholden.model.av1 import parse_sequence_header
+
+VideoCodec = Literal["h264", "h265", "av1", "mjpeg"]
+AudioCodec = Literal["aac", "pcmu", "pcma", "opus", "l16"]
+
+VIDEO_NAMES: dict[VideoCodec, str] = {"h264": "H.264", "h265": "H.265", "av1": "AV1", "mjpeg": "Motion JPEG"}
+"""What people call them."""
 
 
 class Track(enum.IntEnum):
@@ -28,7 +33,8 @@ class VideoFormat:
     """What a decoder must know of a video track.
 
     ``parameter_sets`` are raw NAL units without start codes or lengths: (SPS, PPS) for H.264,
-    (VPS, SPS, PPS) for H.265. ``width`` and ``height`` are the cropped picture in pixels.
+    (VPS, SPS, PPS) for H.265; for AV1 the sequence header OBU with its size; for Motion JPEG none, since
+    every picture carries all it needs. ``width`` and ``height`` are the cropped picture in pixels.
     """
 
     codec: VideoCodec
@@ -38,9 +44,16 @@ class VideoFormat:
 
     @property
     def codec_string(self) -> str:
-        """The RFC 6381 name a browser understands, e.g. ``avc1.640028`` or ``hvc1.1.6.L120.90``."""
+        """The RFC 6381 name a browser understands, e.g. ``avc1.640028`` or ``hvc1.1.6.L120.90``.
+
+        ValueError for an AV1 sequence header that makes no sense.
+        """
         if self.codec == "h264":
             return "avc1." + self.parameter_sets[0][1:4].hex().upper()
+        if self.codec == "av1":
+            return parse_sequence_header(self.parameter_sets[0]).codec_string
+        if self.codec == "mjpeg":
+            return "mp4v.6C"
         return _hevc_codec_string(self.parameter_sets[1])
 
 
@@ -58,11 +71,11 @@ class AudioFormat:
 
     @property
     def codec_string(self) -> str:
-        """The RFC 6381 name; G.711 has one too, though browsers do not play it from MP4."""
+        """The RFC 6381 name; G.711 and L16 have one too, though browsers do not play them from MP4."""
         if self.codec == "aac":
             object_type = self.config[0] >> 3 if self.config else 2
             return f"mp4a.40.{object_type}"
-        return {"opus": "opus", "pcmu": "ulaw", "pcma": "alaw"}[self.codec]
+        return {"opus": "opus", "pcmu": "ulaw", "pcma": "alaw", "l16": "twos"}[self.codec]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +89,10 @@ class StreamFormat:
 class AccessUnit:
     """One coded picture, or one audio frame, with its time.
 
-    ``parts`` are byte strings that, joined, form the sample as MP4 stores it: 4-byte-length-prefixed
-    NAL units for video (parameter sets and access-unit delimiters left out), the raw frame for audio.
+    ``parts`` are byte strings that, joined, form the sample as MP4 stores it: for H.264 and H.265
+    4-byte-length-prefixed NAL units (parameter sets and access-unit delimiters left out), for AV1 the OBUs
+    of a temporal unit with their sizes (no temporal delimiter), for Motion JPEG a whole JPEG file; the raw
+    frame for audio (L16: big-endian samples, channels interleaved).
     ``pts`` is in the track's own units (see module). ``duration`` is in the same units for audio and
     0 for video, whose duration is the distance to the next picture.
     ``arrival_ms`` is wall time at which the last byte was read.

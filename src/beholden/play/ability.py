@@ -12,12 +12,20 @@ AudioWay = Literal["copy", "flac", "none"]
 
 # When a client does not say: what every current browser plays in Media Source Extensions.
 DEFAULT = "avc1,mp4a,flac"
-_SAME = {"hev1": "hvc1", "avc3": "avc1", "aac": "mp4a", "h264": "avc1", "h265": "hvc1", "hevc": "hvc1"}
+_SAME = {
+    "hev1": "hvc1",
+    "avc3": "avc1",
+    "aac": "mp4a",
+    "h264": "avc1",
+    "h265": "hvc1",
+    "hevc": "hvc1",
+    "av1": "av01",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Ability:
-    """The codec families a browser says it plays: avc1, hvc1, mp4a, opus, flac."""
+    """The codec families a browser says it plays: avc1, hvc1, av01, mp4a, opus, flac."""
 
     families: frozenset[str]
 
@@ -81,7 +89,7 @@ def choose_audio(ability: Ability, audio_codec: str | None) -> AudioWay:
     """How sound reaches this browser; ``copy`` also when there is none to begin with."""
     if audio_codec is None or ability.plays(audio_codec):
         return "copy"
-    if audio_codec in ("ulaw", "alaw") and "flac" in ability.families:
+    if audio_codec in ("ulaw", "alaw", "twos") and "flac" in ability.families:
         return "flac"
     return "none"
 
@@ -103,5 +111,7 @@ def audio_words(way: AudioWay, audio_codec: str | None) -> str:
 
 
 def _family(name: str) -> str:
+    if name.lower() == "mp4v.6c":
+        return "mp4v.6c"  # mp4v alone would be MPEG-4 video
     head = name.partition(".")[0].lower()
     return _SAME.get(head, head)

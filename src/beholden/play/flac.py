@@ -1,4 +1,4 @@
-"""G.711 to FLAC: lossless, stateless from frame to frame, and playable by browsers from MP4.
+"""G.711 and L16 to FLAC: lossless, stateless from frame to frame, and playable by browsers from MP4.
 
 Every block of samples becomes one FLAC frame that needs nothing before it, so converted GOPs join without
 priming, padding or a seam.
@@ -25,6 +25,7 @@ _HOLE = 160  # samples missing after a frame that make a hole; less is the jitte
 
 Samples = npt.NDArray[np.int16]
 Law = Literal["ulaw", "alaw"]
+Coding = Literal["ulaw", "alaw", "twos"]
 
 
 def _ulaw_table() -> Samples:
@@ -48,6 +49,13 @@ _TABLES: dict[str, Samples] = {"ulaw": _ulaw_table(), "alaw": _alaw_table()}
 def decode_g711(data: bytes, law: Law) -> Samples:
     """Linear 16-bit samples, as many as ``data`` has bytes."""
     return _TABLES[law][np.frombuffer(data, np.uint8)]
+
+
+def samples_of(data: bytes, coding: Coding) -> Samples:
+    """Linear 16-bit samples of recorded sound: G.711, or ``twos`` (16 bits, big endian)."""
+    if coding == "twos":
+        return np.frombuffer(data, ">i2").astype(np.int16)
+    return decode_g711(data, coding)
 
 
 class FlacEncoder:
@@ -83,25 +91,27 @@ class FlacEncoder:
 
 
 class FlacConverter:
-    """A G.711 track as a FLAC track, run by run."""
+    """A G.711 or L16 track as a FLAC track, run by run."""
 
     def __init__(self, source: TrackDescription) -> None:
-        if source.coding not in _TABLES:
-            raise ValueError(f"not a G.711 track: {source.coding}")
-        self._law: Law = "ulaw" if source.coding == "ulaw" else "alaw"
-        self._channels = source.channels
+        codings: dict[str, Coding] = {"ulaw": "ulaw", "alaw": "alaw", "twos": "twos"}
+        coding = codings.get(source.coding)
+        if coding is None:
+            raise ValueError(f"not a track of plain samples: {source.coding}")
+        self._coding: Coding = coding
+        self._step = source.channels * (2 if coding == "twos" else 1)  # bytes of one instant
         self._encoder = FlacEncoder(source.timescale, source.channels)
         self.track = flac_track(source.timescale, source.channels, LARGEST_BLOCK + SMALLEST_BLOCK)
 
     def convert(self, run: Run) -> Run | None:
         """The same samples at the same times; None when there are too few for a frame."""
-        blocks = [block for stretch in _stretches(run, self._channels) for block in stretch.blocks()]
+        blocks = [block for stretch in _stretches(run, self._step) for block in stretch.blocks()]
         if not blocks:
             return None
         target = Run(AUDIO_TRACK, blocks[0][0])
         ends = [*(start for start, _ in blocks[1:]), max(run.end, blocks[-1][0] + 1)]
         for (start, data), end in zip(blocks, ends, strict=True):
-            coded = self._encoder.encode(decode_g711(data, self._law))
+            coded = self._encoder.encode(samples_of(data, self._coding))
             target.samples.append(Sample(coded, max(1, end - start)))
         return target
 
@@ -109,26 +119,26 @@ class FlacConverter:
 class _Stretch:
     """Recorded frames without a hole between them, as one string of bytes that knows its times."""
 
-    def __init__(self, channels: int) -> None:
-        self._channels = channels
+    def __init__(self, step: int) -> None:
+        self._step = step
         self._data = bytearray()
         self._starts: list[int] = []  # of each frame, in samples
         self._times: list[int] = []
 
     def add(self, time: int, data: bytes) -> None:
-        self._starts.append(len(self._data) // self._channels)
+        self._starts.append(len(self._data) // self._step)
         self._times.append(time)
         self._data += data
 
     def blocks(self) -> list[tuple[int, bytes]]:
         """(time, bytes) of 16 to about 1024 samples; nothing for a stretch that is shorter than that."""
-        count = len(self._data) // self._channels
+        count = len(self._data) // self._step
         edges = list(range(0, count, LARGEST_BLOCK))
         if len(edges) > 1 and count - edges[-1] < SMALLEST_BLOCK:
             edges.pop()  # too little to stand alone: the block before it takes it along
         if count < SMALLEST_BLOCK:
             return []
-        cut = [edge * self._channels for edge in [*edges, count]]
+        cut = [edge * self._step for edge in [*edges, count]]
         return [(self._time(edge), bytes(self._data[cut[n] : cut[n + 1]])) for n, edge in enumerate(edges)]
 
     def _time(self, at: int) -> int:
@@ -136,13 +146,13 @@ class _Stretch:
         return self._times[frame] + at - self._starts[frame]
 
 
-def _stretches(run: Run, channels: int) -> list[_Stretch]:
+def _stretches(run: Run, step: int) -> list[_Stretch]:
     stretches: list[_Stretch] = []
     at, hole = run.time, True
     for sample in run.samples:
         if hole:
-            stretches.append(_Stretch(channels))
+            stretches.append(_Stretch(step))
         stretches[-1].add(at, sample.data)
         at += sample.duration
-        hole = sample.duration > len(sample.data) // channels + _HOLE
+        hole = sample.duration > len(sample.data) // step + _HOLE
     return stretches

@@ -17,7 +17,14 @@ from beholden.play.tracks import TrackDescription, tracks_of
 
 TALLEST = 720
 _TICK = Fraction(1, TICKS_PER_SECOND)
-_DECODERS = {"avc1": "h264", "avc3": "h264", "hvc1": "hevc", "hev1": "hevc"}
+_DECODERS = {
+    "avc1": "h264",
+    "avc3": "h264",
+    "hvc1": "hevc",
+    "hev1": "hevc",
+    "av01": "libdav1d",
+    "mp4v": "mjpeg",  # the one kind of it that is recorded
+}
 _START_CODE = b"\x00\x00\x01"
 
 
@@ -31,7 +38,8 @@ class VideoDecoder:
         context = av.CodecContext.create(name, "r")
         assert isinstance(context, av.VideoCodecContext)
         self._context = context
-        self._context.extradata = track.config()
+        if track.coding != "mp4v":
+            self._context.extradata = track.config()
         self._context.thread_count = 1
         if low_delay:
             self._context.flags |= 1 << 19  # AV_CODEC_FLAG_LOW_DELAY
@@ -137,9 +145,10 @@ def convert_video(track: TrackDescription, run: Run) -> Run:
     for frame in pictures_of(track, run):
         latest = max(latest + 1, int(frame.pts if frame.pts is not None else latest + 1))
         coded += encoder.encode(frame, latest)
+    if latest >= run.time:
+        coded += encoder.rest()
     if not coded:
         raise _not_decodable("no picture of it can be decoded")
-    coded += encoder.rest()
     ends = [time for time, _, _ in coded[1:]] + [max(run.end, coded[-1][0] + 1)]
     samples = [Sample(data, end - time, key) for (time, key, data), end in zip(coded, ends, strict=True)]
     return Run(track.id, coded[0][0], samples)

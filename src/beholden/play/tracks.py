@@ -1,7 +1,8 @@
 """What a player must know before the first fragment: init segments, read and written.
 
-A track is kept as its sample entry (``avc1``, ``hvc1``, ``mp4a``, ``Opus``, ``fLaC``, ``ulaw``, ``alaw``)
-byte for byte, so a recorded track can be put in another init segment without understanding its codec.
+A track is kept as its sample entry (``avc1``, ``hvc1``, ``av01``, ``mp4v``, ``mp4a``, ``Opus``, ``fLaC``,
+``ulaw``, ``alaw``, ``twos``) byte for byte, so a recorded track can be put in another init segment without
+understanding its codec.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from beholden.record.fmp4.boxes import AUDIO_TRACK, box, children, find, full_bo
 
 _UNITY_MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _ENTRY_HEAD = {"vide": 86, "soun": 36}
-_CONFIG_BOXES = (b"avcC", b"hvcC", b"esds", b"dOps", b"dfLa")
+_CONFIG_BOXES = (b"avcC", b"hvcC", b"av1C", b"esds", b"dOps", b"dfLa")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class TrackDescription:
 
     @property
     def coding(self) -> str:
-        """The sample entry's four characters: avc1, hvc1, mp4a, Opus, fLaC, ulaw, alaw."""
+        """The sample entry's four characters: avc1, hvc1, av01, mp4v, mp4a, Opus, fLaC, ulaw, alaw, twos."""
         return self.entry[4:8].decode("ascii", "replace")
 
     @property
@@ -42,7 +43,7 @@ class TrackDescription:
         return int.from_bytes(self.entry[24:26], "big")
 
     def config(self) -> bytes:
-        """The decoder configuration: the content of avcC, hvcC or their like; empty when there is none."""
+        """The decoder configuration: the content of avcC, hvcC, av1C and so on; empty when there is none."""
         for kind, inner, stop in children(self.entry, _ENTRY_HEAD[self.handler]):
             if kind in _CONFIG_BOXES:
                 return self.entry[inner:stop]

@@ -23,6 +23,7 @@ from beholden.record.fmp4 import FragmentWriter, Mp4Error, build_init, read_unit
 
 FRAGMENT_TICKS = TICKS_PER_SECOND
 SEGMENT_TICKS = 60 * TICKS_PER_SECOND
+_SHORTEST_GOP_TICKS = FRAGMENT_TICKS // 2
 # A fragment closes on size too, so that no stream, however odd, can hold much memory.
 _FRAGMENT_BYTES = 8 * 1024 * 1024
 _FRAGMENT_PICTURES = 10_000
@@ -167,7 +168,8 @@ class SegmentWriter:
         if unit.pts <= self._highest_pts and not unit.key:
             return False  # it is shown among those before it: they belong together
         return (
-            unit.key
+            # Where every picture is a keyframe, a fragment each would be far too many.
+            (unit.key and not (self._video[0].key and unit.pts - self._video[0].pts < _SHORTEST_GOP_TICKS))
             or unit.pts - self._video[0].pts >= FRAGMENT_TICKS
             or self._bytes >= min(_FRAGMENT_BYTES, self.limit_bytes // 4)
             or len(self._video) >= _FRAGMENT_PICTURES

@@ -38,8 +38,8 @@ export function codecName(codec: string | null | undefined): string {
   if (!codec) return '–'
   const names: Record<string, string> = {
     h264: 'H.264', avc1: 'H.264', h265: 'H.265', hevc: 'H.265', hvc1: 'H.265', hev1: 'H.265', aac: 'AAC', mp4a: 'AAC',
-    pcmu: 'G.711 µ-law', pcma: 'G.711 A-law', ulaw: 'G.711 µ-law', alaw: 'G.711 A-law', opus: 'Opus', flac: 'FLAC',
-    mjpeg: 'MJPEG', av01: 'AV1', vp09: 'VP9',
+    pcmu: 'G.711 µ-law', pcma: 'G.711 A-law', ulaw: 'G.711 µ-law', alaw: 'G.711 A-law', l16: 'L16', twos: 'L16', opus: 'Opus', flac: 'FLAC',
+    mjpeg: 'Motion JPEG', mp4v: 'Motion JPEG', av1: 'AV1', av01: 'AV1', vp09: 'VP9',
   }
   return names[codec.toLowerCase().split('.')[0]!] ?? codec
 }

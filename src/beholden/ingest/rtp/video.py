@@ -1,4 +1,4 @@
-"""What H.264 and H.265 depacketisers share: pictures out of packets, and the rule for lost ones.
+"""What video depacketisers share: pictures out of packets, and the rule for lost ones.
 
 **The rule for lost packets.** A picture with a hole in it is dropped and counted, and the pictures after
 it are kept: a decoder conceals better than we do, and the next keyframe mends it. After a hole a picture is
@@ -27,8 +27,8 @@ ParameterSetSink = Callable[[tuple[bytes, ...]], None]
 
 
 class VideoDepacketiser:
-    """Base of the two. ``walk`` is the hot path and handles only the middle fragments of large NAL units,
-    which are nine packets of ten; ``packet`` handles any packet, and gives the same result for those."""
+    """Base of all. ``walk`` is the hot path: for H.264 and H.265 it handles the middle fragments of large NAL
+    units itself, which are nine packets of ten; ``packet`` handles any packet, and gives the same result."""
 
     def __init__(
         self, channel: int, payload_type: int, on_picture: PictureSink, on_parameter_sets: ParameterSetSink
@@ -55,7 +55,13 @@ class VideoDepacketiser:
     def walk(self, data: bytes, position: int, size: int) -> int:
         """Consume interleaved frames from ``data[position:size]`` while they are whole and of this
         channel; returns where it stopped."""
-        raise NotImplementedError
+        while position + 4 <= size and data[position] == 0x24 and data[position + 1] == self.channel:
+            end = position + 4 + ((data[position + 2] << 8) | data[position + 3])
+            if end > size:
+                break
+            self.packet(data, position + 4, end)
+            position = end
+        return position
 
     def packet(self, data: bytes, start: int, end: int) -> None:
         """Take the RTP packet in ``data[start:end]``, whatever it is."""

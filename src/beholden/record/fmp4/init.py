@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import struct
-from typing import Literal
 
-from beholden.model.media import AudioFormat, StreamFormat, VideoCodec, VideoFormat
+from beholden.model.av1 import parse_sequence_header
+from beholden.model.media import AudioCodec, AudioFormat, StreamFormat, VideoCodec, VideoFormat
 from beholden.model.time import TICKS_PER_SECOND
 from beholden.record.fmp4.boxes import AUDIO_TRACK, VIDEO_TRACK, Mp4Error, box, children, find, full_box
 from beholden.record.fmp4.parameter_sets import avc_has_shape, avc_shape, hevc_profile, hevc_shape
 
 _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
-_AUDIO_ENTRIES: dict[str, Literal["aac", "opus", "pcmu", "pcma"]] = {
+_VIDEO_ENTRIES: dict[bytes, VideoCodec] = {b"avc1": "h264", b"hvc1": "h265", b"av01": "av1", b"mp4v": "mjpeg"}
+_VIDEO_KINDS = {codec: entry for entry, codec in _VIDEO_ENTRIES.items()}
+_CONFIGURATIONS = {"h264": b"avcC", "h265": b"hvcC", "av1": b"av1C", "mjpeg": b"esds"}
+_AUDIO_ENTRIES: dict[str, AudioCodec] = {
     "mp4a": "aac",
     "Opus": "opus",
     "ulaw": "pcmu",
     "alaw": "pcma",
+    "twos": "l16",
 }
 _AUDIO_KINDS = {codec: entry.encode() for entry, codec in _AUDIO_ENTRIES.items()}
+_AAC, _JPEG = 0x40, 0x6C  # object types, ISO/IEC 14496-1 table 5
+_VISUAL, _SOUND = 4, 5  # stream types
 _VIDEO_ENTRY_BYTES = 78
 _AUDIO_ENTRY_BYTES = 28
 
@@ -25,8 +31,10 @@ _AUDIO_ENTRY_BYTES = 28
 def build_init(stream_format: StreamFormat) -> bytes:
     """ftyp + moov: video is track 1 at 90 kHz, audio (when there is any) track 2 at its sampling rate.
 
-    The same format always gives the same bytes. G.711 uses the QuickTime entries ``ulaw``/``alaw``,
-    which ffmpeg and VLC read and browsers do not.
+    The same format always gives the same bytes. Motion JPEG is ``mp4v`` with object type 0x6C, as the MP4
+    registration authority has it. G.711 and L16 use the QuickTime entries ``ulaw``, ``alaw`` and ``twos``
+    (16 bits, big endian), which ffmpeg and VLC read and browsers do not. ValueError for an AV1 sequence
+    header that makes no sense.
     """
     tracks = [_video_track(stream_format.video)]
     if stream_format.audio is not None:
@@ -107,16 +115,33 @@ def _track(
 
 
 def _video_track(video: VideoFormat) -> bytes:
-    hevc = video.codec == "h265"
     entry = box(
-        b"hvc1" if hevc else b"avc1",
+        _VIDEO_KINDS[video.codec],
         struct.pack(">6xH16x", 1),
         struct.pack(">HHIIIH32x", video.width, video.height, 0x480000, 0x480000, 0, 1),
         struct.pack(">Hh", 24, -1),
-        _hevc_configuration(video.parameter_sets) if hevc else _avc_configuration(video.parameter_sets),
+        _configuration(video),
     )
     header = full_box(b"vmhd", 0, 1, bytes(8))
     return _track(VIDEO_TRACK, b"vide", TICKS_PER_SECOND, header, entry, (video.width, video.height))
+
+
+def _configuration(video: VideoFormat) -> bytes:
+    if video.codec == "h264":
+        return _avc_configuration(video.parameter_sets)
+    if video.codec == "h265":
+        return _hevc_configuration(video.parameter_sets)
+    if video.codec == "av1":
+        return _av1_configuration(video.parameter_sets[0])
+    return _elementary_stream(VIDEO_TRACK, _JPEG, _VISUAL, b"")
+
+
+def _av1_configuration(sequence_header: bytes) -> bytes:
+    # "AV1 Codec ISO Media File Format Binding", 2.3.3.
+    header = parse_sequence_header(sequence_header)
+    shape = header.tier << 7 | (header.depth > 8) << 6 | (header.depth == 12) << 5 | header.monochrome << 4
+    shape |= header.subsampling[0] << 3 | header.subsampling[1] << 2 | header.position
+    return box(b"av1C", bytes((0x81, header.profile << 5 | header.level, shape, 0)), sequence_header)
 
 
 def _avc_configuration(sets: tuple[bytes, ...]) -> bytes:
@@ -159,7 +184,7 @@ def _counted(nal: bytes) -> bytes:
 def _audio_track(audio: AudioFormat) -> bytes:
     details = b""
     if audio.codec == "aac":
-        details = _elementary_stream(audio.config)
+        details = _elementary_stream(AUDIO_TRACK, _AAC, _SOUND, audio.config)
     elif audio.codec == "opus":
         details = box(b"dOps", struct.pack(">BBHIhB", 0, audio.channels, 0, audio.rate, 0, 0))
     rate = audio.rate << 16 if audio.rate < 0x10000 else 0
@@ -172,11 +197,11 @@ def _audio_track(audio: AudioFormat) -> bytes:
     return _track(AUDIO_TRACK, b"soun", audio.rate, full_box(b"smhd", 0, 0, bytes(4)), entry, (0, 0))
 
 
-def _elementary_stream(config: bytes) -> bytes:
-    specific = _descriptor(5, config)
-    decoder = _descriptor(4, struct.pack(">BB3xII", 0x40, 0x15, 0, 0) + specific)
+def _elementary_stream(track: int, object_type: int, stream_type: int, config: bytes) -> bytes:
+    specific = _descriptor(5, config) if config else b""
+    decoder = _descriptor(4, struct.pack(">BB3xII", object_type, stream_type << 2 | 1, 0, 0) + specific)
     return full_box(
-        b"esds", 0, 0, _descriptor(3, struct.pack(">HB", AUDIO_TRACK, 0) + decoder + _descriptor(6, b"\2"))
+        b"esds", 0, 0, _descriptor(3, struct.pack(">HB", track, 0) + decoder + _descriptor(6, b"\2"))
     )
 
 
@@ -186,14 +211,27 @@ def _descriptor(tag: int, body: bytes) -> bytes:
 
 def _parse_video(init: bytes, entry: bytes, start: int, end: int) -> VideoFormat:
     width, height = struct.unpack_from(">HH", init, start + 24)
-    codec: VideoCodec = "h265" if entry == b"hvc1" else "h264"
-    if entry not in (b"avc1", b"hvc1"):
+    codec = _VIDEO_ENTRIES.get(entry)
+    if codec is None:
         raise Mp4Error("the video codec is not one of ours")
-    kind = b"hvcC" if codec == "h265" else b"avcC"
-    inner, stop = find(init, (kind,), start + _VIDEO_ENTRY_BYTES, end)
-    configuration = init[inner:stop]
-    read = _hevc_sets if codec == "h265" else _avc_sets
-    return VideoFormat(codec, width, height, read(configuration))
+    inner, stop = find(init, (_CONFIGURATIONS[codec],), start + _VIDEO_ENTRY_BYTES, end)
+    return VideoFormat(codec, width, height, _sets(codec, init[inner:stop]))
+
+
+def _sets(codec: VideoCodec, configuration: bytes) -> tuple[bytes, ...]:
+    if codec == "h264":
+        return _avc_sets(configuration)
+    if codec == "h265":
+        return _hevc_sets(configuration)
+    if codec == "av1":
+        try:
+            parse_sequence_header(configuration[4:])
+        except ValueError as error:
+            raise Mp4Error(str(error)) from error
+        return (configuration[4:],)
+    if len(configuration) < 12 or configuration[11] != _JPEG:
+        raise Mp4Error("the video codec is not one of ours")
+    return ()
 
 
 def _avc_sets(configuration: bytes) -> tuple[bytes, ...]:
