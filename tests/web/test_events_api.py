@@ -109,7 +109,10 @@ def test_nonsense_is_refused_in_words(site: Any, query: str) -> None:
 def test_an_event_has_no_field_for_who(site: Any) -> None:
     """What, where and when."""
     event = site.client("admin").get(f"/api/v1/events/{site.gate_event}").json()
-    assert set(event) == {"id", "camera", "kind", "start", "end", "score", "box", "has_still", "reviewed"}
+    assert set(event) == {
+        "id", "camera", "kind", "start", "end", "score", "box", "has_still", "reviewed",
+        "rule", "what", "place", "severity", "detail", "verdict",
+    }  # fmt: skip
 
 
 def test_the_timeline_shows_gaps_in_words_and_events(site: Any) -> None:

@@ -25,13 +25,15 @@ values = st.recursive(
 FIELDS = (
     "username", "password", "token", "current", "new", "name", "time_zone", "url", "sub_url", "record",
     "record_audio", "keep_days", "analyse", "enabled", "camera", "stream", "ids", "until", "reviewed",
+    "kind", "points", "metres", "classes", "schedule", "heading", "rule", "place", "box", "at", "from", "to",
     "other",
 )  # fmt: skip
 bodies = st.one_of(st.dictionaries(st.sampled_from(FIELDS), values, max_size=6), values)
 CALLS = (
     ("PUT", "/api/v1/site"), ("POST", "/api/v1/cameras"), ("PATCH", "/api/v1/cameras/1"),
     ("POST", "/api/v1/cameras/test"), ("POST", "/api/v1/events/reviewed"), ("PUT", "/api/v1/password"),
-    ("POST", "/api/v1/session"),
+    ("POST", "/api/v1/session"), ("POST", "/api/v1/cameras/1/places"), ("PUT", "/api/v1/cameras/1/ground"),
+    ("POST", "/api/v1/cameras/1/rules"), ("POST", "/api/v1/backtests"), ("POST", "/api/v1/cameras/1/missed"),
 )  # fmt: skip
 odd_texts = st.one_of(
     st.text(max_size=30),

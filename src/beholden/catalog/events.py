@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, or_, select, update
 
-from beholden.catalog.tables import event
-from beholden.model.event import Box, Event, ObjectClass
+from beholden.catalog import counts
+from beholden.catalog.tables import event, verdict
+from beholden.model.event import Box, Event, EventKind, RuleHit, event_kind
+from beholden.model.rule import Severity
+from beholden.model.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Reviewable:
-    """An event and whether somebody has marked it reviewed."""
+    """An event, whether somebody has marked it reviewed, and what they said of it."""
 
     event: Event
     reviewed: bool
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +31,28 @@ class EventFilter:
     ``until_ms``. There is no filter for who."""
 
     cameras: Sequence[int] | None = None
-    kinds: Sequence[ObjectClass] | None = None
+    kinds: Sequence[EventKind] | None = None
     since_ms: int | None = None
     until_ms: int | None = None
     reviewed: bool | None = None
+    severity: Severity | None = None
+    rules: Sequence[int] | None = None
 
 
 def start_event(
-    conn: Connection, camera: int, kind: ObjectClass, start_ms: int, score: float, box: Box, still_ms: int
+    conn: Connection,
+    camera: int,
+    kind: EventKind,
+    start_ms: int,
+    score: float,
+    box: Box,
+    still_ms: int,
+    hit: RuleHit | None = None,
 ) -> int:
-    """Store a new event that lasts still, and return its id."""
+    """Store a new event that lasts still, count it, and return its id."""
+    counts.add_event(conn, camera, start_ms, kind, hit.rule if hit is not None else 0, 1)
     statement = event.insert().values(
+        **_hit_values(hit),
         camera=camera,
         kind=kind.value,
         start_ms=start_ms,
@@ -53,7 +69,7 @@ def update_event(
     conn: Connection,
     event_id: int,
     *,
-    kind: ObjectClass | None = None,
+    kind: EventKind | None = None,
     score: float | None = None,
     box: Box | None = None,
     still_ms: int | None = None,
@@ -62,6 +78,7 @@ def update_event(
     """Better knowledge of an event that lasts: its class by vote, its best still."""
     values: dict[str, Any] = {}
     if kind is not None:
+        _recount(conn, event_id, kind)
         values["kind"] = kind.value
     if score is not None:
         values["score"] = score
@@ -73,6 +90,11 @@ def update_event(
         values["still_size"] = still_size
     if values:
         conn.execute(update(event).where(event.c.id == event_id).values(**values))
+
+
+def detail_event(conn: Connection, event_id: int, detail: Mapping[str, str | float]) -> None:
+    """What was measured while it lasted, such as the highest speed."""
+    conn.execute(update(event).where(event.c.id == event_id).values(detail=_detail_text(detail)))
 
 
 def end_event(conn: Connection, event_id: int, end_ms: int) -> None:
@@ -92,7 +114,7 @@ def end_orphans(conn: Connection) -> int:
 
 def get(conn: Connection, event_id: int) -> Reviewable | None:
     """One event, or None."""
-    row = conn.execute(select(event).where(event.c.id == event_id)).first()
+    row = conn.execute(_with_verdict().where(event.c.id == event_id)).first()
     return _reviewable(row) if row is not None else None
 
 
@@ -100,7 +122,7 @@ def page(
     conn: Connection, wanted: EventFilter, *, before: tuple[int, int] | None = None, limit: int = 60
 ) -> list[Reviewable]:
     """Newest first; ``before`` is (start_ms, id) of the last one of the previous page."""
-    query = select(event).where(*_conditions(wanted))
+    query = _with_verdict().where(*_conditions(wanted))
     if before is not None:
         start_ms, event_id = before
         query = query.where(
@@ -139,7 +161,7 @@ def mark_reviewed(
 
 def ended_before(conn: Connection, camera: int, cutoff_ms: int, limit: int = 500) -> list[Event]:
     """Events of a camera that ended before an instant, for retention."""
-    query = select(event).where(event.c.camera == camera, event.c.end_ms <= cutoff_ms).limit(limit)
+    query = _with_verdict().where(event.c.camera == camera, event.c.end_ms <= cutoff_ms).limit(limit)
     return [_reviewable(row).event for row in conn.execute(query)]
 
 
@@ -162,7 +184,47 @@ def _conditions(wanted: EventFilter) -> list[Any]:
         conditions.append(
             event.c.reviewed_ms.is_not(None) if wanted.reviewed else event.c.reviewed_ms.is_(None)
         )
+    if wanted.severity is not None:
+        conditions.append(event.c.severity == wanted.severity.value)
+    if wanted.rules is not None:
+        conditions.append(event.c.rule.in_(list(wanted.rules)))
     return conditions
+
+
+def _with_verdict() -> Select[Any]:
+    joined = event.outerjoin(verdict, verdict.c.event == event.c.id)
+    return select(event, verdict.c.verdict.label("said")).select_from(joined)
+
+
+def _recount(conn: Connection, event_id: int, kind: EventKind) -> None:
+    """Move an event to another class in the roll-up."""
+    query = select(event.c.camera, event.c.start_ms, event.c.kind, event.c.rule)
+    row = conn.execute(query.where(event.c.id == event_id)).first()
+    if row is not None and row.kind != kind.value:
+        counts.add_event(conn, row.camera, row.start_ms, event_kind(row.kind), row.rule or 0, -1)
+        counts.add_event(conn, row.camera, row.start_ms, kind, row.rule or 0, 1)
+
+
+def _hit_values(hit: RuleHit | None) -> dict[str, Any]:
+    if hit is None:
+        return {}
+    return {
+        "rule": hit.rule,
+        "what": hit.what,
+        "place": hit.place,
+        "severity": hit.severity,
+        "detail": _detail_text(hit.detail),
+    }
+
+
+def _detail_text(detail: Mapping[str, str | float]) -> str:
+    return json.dumps(dict(detail), sort_keys=True, separators=(",", ":"))
+
+
+def _hit(row: Row[Any]) -> RuleHit | None:
+    if row.rule is None:
+        return None
+    return RuleHit(row.rule, row.what or "", row.place, row.severity, json.loads(row.detail or "{}"))
 
 
 def _box_values(box: Box) -> dict[str, float]:
@@ -174,12 +236,13 @@ def _reviewable(row: Row[Any]) -> Reviewable:
     item = Event(
         row.id,
         row.camera,
-        ObjectClass(row.kind),
+        event_kind(row.kind),
         row.start_ms,
         row.end_ms,
         row.score,
         box,
         row.still_ms,
         row.still_size,
+        _hit(row),
     )
-    return Reviewable(item, row.reviewed_ms is not None)
+    return Reviewable(item, row.reviewed_ms is not None, Verdict(row.said) if row.said else None)

@@ -32,7 +32,10 @@ def append(conn: Connection, at_ms: int, kind: str, camera: int | None, body: Ma
 
     Kinds: ``segment_closed``, ``segments_deleted``, ``gap_opened``, ``gap_closed``, ``camera_added``,
     ``camera_changed``, ``camera_removed``, ``volume_added``, ``volume_changed``, ``deletion_confirmed``,
-    ``segments_moved``, ``hold_added``, ``hold_released``, ``site_changed``, ``still_deleted``.
+    ``segments_moved``, ``hold_added``, ``hold_released``, ``site_changed``, ``still_deleted``,
+    ``place_added``, ``place_changed``, ``place_removed``, ``ground_changed``, ``ground_removed``,
+    ``rule_added``, ``rule_changed``, ``rule_removed``, ``site_mode``, ``verdict_given``,
+    ``verdict_withdrawn``.
     """
     conn.execute(journal.insert().values(at_ms=at_ms, kind=kind, camera=camera, body=canonical(body)))
 
@@ -49,4 +52,10 @@ def entries(
     query = select(journal).where(journal.c.seq > after).order_by(journal.c.seq).limit(limit)
     if camera is not None:
         query = query.where(journal.c.camera == camera)
+    return [JournalEntry(r.seq, r.at_ms, r.kind, r.camera, json.loads(r.body)) for r in conn.execute(query)]
+
+
+def of_kind(conn: Connection, kind: str, camera: int | None) -> list[JournalEntry]:
+    """All facts of one kind about one camera, or about none, in order."""
+    query = select(journal).where(journal.c.camera == camera, journal.c.kind == kind).order_by(journal.c.seq)
     return [JournalEntry(r.seq, r.at_ms, r.kind, r.camera, json.loads(r.body)) for r in conn.execute(query)]

@@ -1,16 +1,18 @@
-"""The site: its name and time zone."""
+"""The site: its name, its time zone, and whether people are expected."""
 
 from __future__ import annotations
 
 import uuid
 import zoneinfo
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from beholden.catalog import journal
 from beholden.catalog.tables import site
 from beholden.model.errors import BeholdenError
+from beholden.model.site import SiteMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class Site:
     uuid: str
     name: str
     time_zone: str
+    mode: SiteMode = SiteMode.HOME
+    mode_ms: int = 0
 
 
 def ensure(conn: Connection, *, name: str = "My site", time_zone: str = "UTC") -> Site:
@@ -28,13 +32,13 @@ def ensure(conn: Connection, *, name: str = "My site", time_zone: str = "UTC") -
     if row is None:
         conn.execute(site.insert().values(id=1, uuid=str(uuid.uuid4()), name=name, time_zone=time_zone))
         row = conn.execute(select(site)).one()
-    return Site(row.uuid, row.name, row.time_zone)
+    return _site(row)
 
 
 def get(conn: Connection) -> Site:
     """The site; raises when the catalog has none yet."""
     row = conn.execute(select(site)).one()
-    return Site(row.uuid, row.name, row.time_zone)
+    return _site(row)
 
 
 def change(conn: Connection, at_ms: int, *, name: str, time_zone: str) -> None:
@@ -47,3 +51,24 @@ def change(conn: Connection, at_ms: int, *, name: str, time_zone: str) -> None:
         )
     conn.execute(update(site).values(name=name.strip(), time_zone=time_zone))
     journal.append(conn, at_ms, "site_changed", None, {"name": name.strip(), "time_zone": time_zone})
+
+
+def set_mode(conn: Connection, at_ms: int, mode: SiteMode, by: str) -> Site:
+    """Set the site to armed, home or away; rules that hold in some modes only follow within a second."""
+    old = get(conn)
+    if old.mode is not mode:
+        conn.execute(update(site).values(mode=mode.value, mode_ms=at_ms))
+        body = {"mode": mode.value, "before": old.mode.value, "by": by}
+        journal.append(conn, at_ms, "site_mode", None, body)
+    return get(conn)
+
+
+def modes(conn: Connection) -> list[tuple[int, SiteMode]]:
+    """What the site was set to: (from epoch ms on, mode), oldest first, beginning with instant 0."""
+    facts = journal.of_kind(conn, "site_mode", None)
+    first = SiteMode(facts[0].body["before"]) if facts else get(conn).mode
+    return [(0, first), *((fact.at_ms, SiteMode(fact.body["mode"])) for fact in facts)]
+
+
+def _site(row: Row[Any]) -> Site:
+    return Site(row.uuid, row.name, row.time_zone, SiteMode(row.mode), row.mode_ms)

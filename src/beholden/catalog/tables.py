@@ -41,6 +41,8 @@ site = Table(  # one row: the place this catalog belongs to
     Column("uuid", String(36), nullable=False),
     Column("name", String(200), nullable=False),
     Column("time_zone", String(64), nullable=False),  # IANA name; all clocks on screen use it
+    Column("mode", String(8), nullable=False, server_default="home"),  # model.site.SiteMode
+    Column("mode_ms", Big, nullable=False, server_default="0"),  # since when
 )
 
 camera = Table(
@@ -195,7 +197,7 @@ event = Table(
     metadata,
     Column("id", Big, primary_key=True),
     Column("camera", Integer, nullable=False),
-    Column("kind", String(16), nullable=False),  # model.event.ObjectClass
+    Column("kind", String(16), nullable=False),  # model.event.EventKind
     Column("start_ms", Big, nullable=False),
     Column("end_ms", Big),  # None while it lasts
     Column("score", Float, nullable=False),
@@ -207,10 +209,141 @@ event = Table(
     Column("still_size", Integer, nullable=False),  # bytes; 0 until stored
     Column("reviewed_ms", Big),
     Column("reviewed_by", Integer),
+    Column("rule", Integer),  # that reported it; None: an object was in view
+    Column("what", String(16)),  # the rule's kind then: model.rule.RuleKind
+    Column("place", Integer),
+    Column("severity", String(8), nullable=False, server_default="note"),  # model.rule.Severity
+    Column("detail", Text),  # JSON: what was measured, e.g. a speed
     Index(None, "camera", "start_ms"),
     Index(None, "start_ms"),
     Index(None, "kind", "start_ms"),
+    Index(None, "rule", "start_ms"),
     sqlite_autoincrement=True,
+)
+
+place = Table(  # drawn on a camera's picture: zones, lines, masks
+    "place",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("camera", Integer, nullable=False, index=True),
+    Column("kind", String(8), nullable=False),  # model.place.PlaceKind
+    Column("name", String(100), nullable=False),
+    Column("points", Text, nullable=False),  # JSON [[x, y], ...], 0..1
+    Column("rev", Integer, nullable=False),
+    Column("changed_ms", Big, nullable=False),
+    Column("removed_ms", Big),  # kept, so that what was reported of it still has a name
+    sqlite_autoincrement=True,
+)
+
+ground_plane = Table(  # four points of the ground and where they lie
+    "ground_plane",
+    metadata,
+    Column("camera", Integer, primary_key=True),
+    Column("points", Text, nullable=False),
+    Column("metres", Text, nullable=False),
+    Column("rev", Integer, nullable=False),
+    Column("changed_ms", Big, nullable=False),
+)
+
+rule = Table(
+    "rule",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("camera", Integer, nullable=False, index=True),
+    Column("name", String(100), nullable=False),
+    Column("kind", String(16), nullable=False),  # model.rule.RuleKind
+    Column("place", Integer),
+    Column("enabled", Boolean, nullable=False),
+    Column("severity", String(8), nullable=False),  # model.rule.Severity
+    Column("min_seconds", Float, nullable=False),
+    Column("cooldown_seconds", Float, nullable=False),
+    Column("body", Text, nullable=False),  # JSON: model.rule.body_of
+    Column("rev", Integer, nullable=False),
+    Column("changed_ms", Big, nullable=False),
+    Column("removed_ms", Big),
+    sqlite_autoincrement=True,
+)
+
+verdict = Table(  # what people said of events, and what they say was missed; outlives its event
+    "verdict",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("camera", Integer, nullable=False),
+    Column("event", Big, unique=True),  # None: missed
+    Column("rule", Integer),
+    Column("kind", String(16), nullable=False),
+    Column("verdict", String(8), nullable=False),  # model.verdict.Verdict
+    Column("at_ms", Big, nullable=False),  # when it happened
+    Column("box_left", Float),  # of what was missed
+    Column("box_top", Float),
+    Column("box_right", Float),
+    Column("box_bottom", Float),
+    Column("marked_ms", Big, nullable=False),
+    Column("marked_by", String(80), nullable=False),
+    Index(None, "camera", "at_ms"),
+    sqlite_autoincrement=True,
+)
+
+event_hour = Table(  # roll-up in the same transaction as the events; outlives them
+    "event_hour",
+    metadata,
+    Column("camera", Integer, primary_key=True),
+    Column("hour", Integer, primary_key=True),  # start_ms // 3 600 000
+    Column("kind", String(16), primary_key=True),
+    Column("rule", Integer, primary_key=True),  # 0: objects in view, whatever rules say
+    Column("events", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+line_hour = Table(  # what crossed each line, whether or not a rule asks for it
+    "line_hour",
+    metadata,
+    Column("place", Integer, primary_key=True),
+    Column("hour", Integer, primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("went_in", Integer, nullable=False),
+    Column("went_out", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+backtest = Table(  # a rule, or a model, tried on recorded days
+    "backtest",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("camera", Integer, nullable=False, index=True),
+    Column("rule", Integer),  # the stored rule it tries; None: a draft, or every object in view
+    Column("trial", Text, nullable=False),  # JSON: rule, places, ground, model, as they were when asked for
+    Column("sign", String(16), nullable=False),  # of what decides; catalog.rules.sign
+    Column("from_ms", Big, nullable=False),
+    Column("to_ms", Big, nullable=False),
+    Column("state", String(12), nullable=False),  # model.backtest.BacktestState
+    Column("source", String(8), nullable=False, server_default=""),  # boxes | decode
+    Column("done_ms", Big, nullable=False),  # footage up to here is done
+    Column("footage_ms", Big, nullable=False, server_default="0"),  # how much of it there was
+    Column("work_ms", Big, nullable=False, server_default="0"),  # how long that took
+    Column("beat_ms", Big),  # when its worker last said that it lives
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("created_ms", Big, nullable=False),
+    Column("created_by", String(80), nullable=False),
+    Column("ended_ms", Big),
+    sqlite_autoincrement=True,
+)
+
+backtest_event = Table(
+    "backtest_event",
+    metadata,
+    Column("backtest", Integer, ForeignKey("backtest.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("start_ms", Big, nullable=False),
+    Column("end_ms", Big, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("box_left", Float, nullable=False),
+    Column("box_top", Float, nullable=False),
+    Column("box_right", Float, nullable=False),
+    Column("box_bottom", Float, nullable=False),
+    Column("detail", Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 user = Table(

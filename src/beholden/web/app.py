@@ -27,16 +27,22 @@ from beholden.model.time import Clock, SystemClock
 from beholden.play.footage import Footage
 from beholden.web import events, refuse, spa
 from beholden.web.address import PublicAddress
+from beholden.web.api import backtests as backtests_api
 from beholden.web.api import cameras as cameras_api
+from beholden.web.api import counts as counts_api
 from beholden.web.api import events as events_api
 from beholden.web.api import health as health_api
 from beholden.web.api import holds as holds_api
 from beholden.web.api import looks as looks_api
 from beholden.web.api import motion as motion_api
+from beholden.web.api import places as places_api
 from beholden.web.api import playback as playback_api
+from beholden.web.api import rules as rules_api
 from beholden.web.api import session as session_api
 from beholden.web.api import site as site_api
+from beholden.web.api import site_mode as site_mode_api
 from beholden.web.api import timeline as timeline_api
+from beholden.web.api import verdicts as verdicts_api
 from beholden.web.api import volumes as volumes_api
 from beholden.web.body_limit import BodyLimit
 from beholden.web.context import Context
@@ -55,6 +61,7 @@ _HANDLER_THREADS = 10
 _NOUNS = (
     session_api, site_api, cameras_api, timeline_api, playback_api, events_api, health_api, looks_api,
     holds_api, volumes_api, motion_api,
+    site_mode_api, places_api, rules_api, verdicts_api, counts_api, backtests_api,
 )  # fmt: skip
 # FastAPI can export traces; a privacy product must not, whatever the environment says.
 _NO_TELEMETRY = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}

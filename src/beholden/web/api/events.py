@@ -11,7 +11,8 @@ from beholden.access import rights
 from beholden.catalog import events
 from beholden.catalog.events import EventFilter, Reviewable
 from beholden.model.errors import BeholdenError
-from beholden.model.event import ObjectClass
+from beholden.model.event import Disturbance, ObjectClass
+from beholden.model.rule import Severity
 from beholden.web.context import Answer, Context, Ctx, Who
 from beholden.web.event_view import show_event
 from beholden.web.instants import Instant, parse
@@ -43,10 +44,12 @@ def get_events(
     ctx: Ctx,
     who: Who,
     camera: Annotated[list[Id], Query()] = [],  # noqa: B006 (FastAPI copies it)
-    kind: Annotated[list[ObjectClass], Query(alias="class")] = [],  # noqa: B006
+    kind: Annotated[list[ObjectClass | Disturbance], Query(alias="class")] = [],  # noqa: B006
     since: Instant | None = None,
     until: Instant | None = None,
     reviewed: bool | None = None,
+    severity: Severity | None = None,
+    rule: Annotated[list[Id], Query()] = [],  # noqa: B006
     before: Id | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 60,
 ) -> Answer:
@@ -58,6 +61,8 @@ def get_events(
         since_ms=parse(since) if since else None,
         until_ms=parse(until) if until else None,
         reviewed=reviewed,
+        severity=severity,
+        rules=rule or None,
     )
     with ctx.catalog.read() as conn:
         after = events.get(conn, before) if before is not None else None
