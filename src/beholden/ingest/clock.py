@@ -169,7 +169,7 @@ class AudioClock:
         target = self._target(arrival, video)
         expected = self._next
         far = abs(target - expected)
-        if expected < 0 or far > 2 * self.rate:
+        if expected < 0:
             pts = target
         elif far <= self._slack and not (hole and target > expected):
             pts = expected
