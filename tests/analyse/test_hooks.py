@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from beholden.analyse.onlooker import FakeOnlooker, Small
 
 from beholden.analyse.analyser import Analyser
 from beholden.analyse.decode import Decoded
@@ -15,6 +14,7 @@ from beholden.analyse.detect.fake import FakeDetector
 from beholden.analyse.hooks import Hooks
 from beholden.analyse.keeper import Keeper
 from beholden.analyse.motion import Motion
+from beholden.analyse.onlooker import FakeOnlooker, Small
 from beholden.analyse.sink import FakeSink
 from beholden.bus.fake import FakeBus
 from beholden.model.event import ObjectClass
