@@ -12,7 +12,7 @@ describe('paths', () => {
   it.each([
     ['/', 'live', null], ['/live', 'live', null], ['/live/3', 'camera', 3], ['/live/3/', 'camera', 3], ['/playback?camera=3&at=x', 'playback', null],
     ['/review?class=car', 'review', null], ['/cameras', 'cameras', null], ['/cameras/new', 'camera-form', null], ['/cameras/12', 'camera-form', 12],
-    ['/health', 'health', null], ['/looks', 'looks', null], ['/settings', 'settings', null], ['/sign-in#token=x', 'sign-in', null], ['/live/x', 'not-found', null],
+    ['/health', 'health', null], ['/storage', 'storage', null], ['/looks', 'looks', null], ['/settings', 'settings', null], ['/sign-in#token=x', 'sign-in', null], ['/live/x', 'not-found', null],
     ['/nothing', 'not-found', null],
   ])('%s is the page %s', (url, page, id) => expect(match(url)).toMatchObject({ page, id }))
 

@@ -1,8 +1,8 @@
 import { ServerClock } from './clock'
 import { t } from './text'
 import type {
-  Camera, CameraDraft, CameraTest, EventItem, EventsAnswer, HealthAnswer, Look, OwnSession, PlaybackAnswer,
-  SessionAnswer, Site, StreamName, TimelineAnswer, Transport, User,
+  Camera, CameraDraft, CameraTest, EventItem, EventsAnswer, HealthAnswer, Hold, Look, OwnSession, PlaybackAnswer,
+  SessionAnswer, Site, StreamName, TimelineAnswer, Transport, User, Volume, VolumeSettings,
 } from './types'
 
 /** An answer that is not a success: what happened and the next step, in the server's own words. */
@@ -74,6 +74,14 @@ export class Api {
     this.send<unknown>('POST', '/api/v1/events/reviewed', { ...what, reviewed })
 
   health = () => this.send<HealthAnswer>('GET', '/api/v1/health')
+  volumes = () => this.send<{ volumes: Volume[] }>('GET', '/api/v1/volumes')
+  addVolume = (what: { path: string; adopt?: boolean } & Partial<VolumeSettings>) => this.send<Volume>('POST', '/api/v1/volumes', what)
+  changeVolume = (id: number, what: Partial<VolumeSettings>) => this.send<Volume>('PATCH', `/api/v1/volumes/${id}`, what)
+  confirmVolume = (id: number, question: 'missing' | 'deletion') =>
+    this.send<void>('POST', `/api/v1/volumes/${id}/confirm`, { question })
+  holds = (released: boolean) => this.send<{ holds: Hold[] }>('GET', `/api/v1/holds${queryText({ released: released || null })}`)
+  addHold = (what: { camera: number | null; from: string; to: string; reason: string }) => this.send<Hold>('POST', '/api/v1/holds', what)
+  releaseHold = (id: number) => this.send<Hold>('POST', `/api/v1/holds/${id}/release`, {})
   looks = (query: { before?: number | null; limit?: number }) =>
     this.send<{ looks: Look[]; next: number | null }>('GET', `/api/v1/looks${queryText(query)}`)
 

@@ -1,7 +1,7 @@
 /** Every view is a URL. This file maps paths to pages; it knows nothing of the DOM. */
 
 export type PageName =
-  | 'sign-in' | 'live' | 'camera' | 'playback' | 'review' | 'cameras' | 'camera-form' | 'health' | 'looks'
+  | 'sign-in' | 'live' | 'camera' | 'playback' | 'review' | 'cameras' | 'camera-form' | 'health' | 'storage' | 'looks'
   | 'settings' | 'not-found'
 
 export interface Route {
@@ -22,6 +22,7 @@ const PATHS: readonly [RegExp, PageName][] = [
   [/^\/cameras\/new$/, 'camera-form'],
   [/^\/cameras\/(\d+)$/, 'camera-form'],
   [/^\/health$/, 'health'],
+  [/^\/storage$/, 'storage'],
   [/^\/looks$/, 'looks'],
   [/^\/settings$/, 'settings'],
 ]

@@ -49,6 +49,10 @@ export interface StreamReport {
   reconnects: number | null
   clock_offset_ms: number | null
   live_codec: string | null
+  /** Live, but by its recording mode nothing is kept now. */
+  resting?: boolean | null
+  memory_bytes?: number | null
+  memory_limit_bytes?: number | null
 }
 
 export interface StateReport {
@@ -181,15 +185,7 @@ export type HealthStatus = 'ok' | 'degraded' | string
 export interface HealthAnswer {
   status: HealthStatus
   problems: { level: 'alarm' | 'warning'; sentence: string; next_step: string; camera: number | null }[]
-  storage: {
-    path: string
-    total_bytes: number
-    free_bytes: number
-    footage_bytes: number
-    state: string
-    kept_days_forecast: number | null
-    full_in_days: number | null
-  }[]
+  storage: Volume[]
   roles: {
     role: string
     shard: number | null
@@ -209,8 +205,47 @@ export interface HealthAnswer {
     bytes: number
     gaps: number
     kbps: number | null
+    keep_days: number
+    kept_days_forecast: number | null
+    /** When footage first goes before its days are over; null when all fits, or too little is known. */
+    promise_breaks: string | null
   }[]
   detector: { name?: string; backend?: string; milliseconds?: number | null } | null
+}
+
+/** A storage directory. Recorders write to tier 0; what is older than `move_after_days` moves to the next tier. */
+export interface Volume extends VolumeSettings {
+  id: number
+  path: string
+  total_bytes: number
+  free_bytes: number
+  footage_bytes: number
+  state: string
+  reason: string | null
+  next_step: string | null
+  kept_days_forecast: number | null
+  full_in_days: number | null
+}
+
+export interface VolumeSettings {
+  tier: number
+  floor_bytes: number
+  limit_bytes: number | null
+  move_after_days: number | null
+  sync_seconds: number
+}
+
+/** A range that nothing may delete; `camera` null means every camera. */
+export interface Hold {
+  id: number
+  camera: number | null
+  from: string
+  to: string
+  reason: string
+  created: string
+  created_by: string
+  released: string | null
+  released_by: string | null
 }
 
 export interface Look {
