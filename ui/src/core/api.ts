@@ -1,8 +1,8 @@
 import { ServerClock } from './clock'
 import { t } from './text'
 import type {
-  Camera, CameraDraft, CameraTest, EventItem, EventsAnswer, HealthAnswer, Hold, Look, OwnSession, PlaybackAnswer,
-  SessionAnswer, Site, StreamName, TimelineAnswer, Transport, User, Volume, VolumeSettings,
+  Camera, CameraDraft, CameraTest, EventItem, EventsAnswer, HealthAnswer, HeatAnswer, Hold, Look, MotionAnswer,
+  OwnSession, PlaybackAnswer, SessionAnswer, Site, StreamName, TimelineAnswer, Transport, User, Volume, VolumeSettings,
 } from './types'
 
 /** An answer that is not a success: what happened and the next step, in the server's own words. */
@@ -66,6 +66,11 @@ export class Api {
     this.send<TimelineAnswer>('GET', `/api/v1/timeline${queryText(query)}`, undefined, signal)
   playback = (camera: number, query: { from: string; to: string; codecs: string }, signal?: AbortSignal) =>
     this.send<PlaybackAnswer>('GET', `/api/v1/cameras/${camera}/playback${queryText(query)}`, undefined, signal)
+
+  motion = (camera: number, query: Query, signal?: AbortSignal) =>
+    this.send<MotionAnswer>('GET', `/api/v1/cameras/${camera}/motion${queryText(query)}`, undefined, signal)
+  motionHeat = (camera: number, query: Query, signal?: AbortSignal) =>
+    this.send<HeatAnswer>('GET', `/api/v1/cameras/${camera}/motion/heat${queryText(query)}`, undefined, signal)
 
   events = (query: Query, signal?: AbortSignal) =>
     this.send<EventsAnswer>('GET', `/api/v1/events${queryText(query)}`, undefined, signal)

@@ -1,7 +1,8 @@
 /** Every view is a URL. This file maps paths to pages; it knows nothing of the DOM. */
 
 export type PageName =
-  | 'sign-in' | 'live' | 'camera' | 'playback' | 'review' | 'cameras' | 'camera-form' | 'health' | 'storage' | 'looks'
+  | 'sign-in' | 'live' | 'camera' | 'playback' | 'review' | 'cameras' | 'camera-form' | 'insights' | 'health' | 'storage'
+  | 'looks'
   | 'settings' | 'not-found'
 
 export interface Route {
@@ -21,6 +22,7 @@ const PATHS: readonly [RegExp, PageName][] = [
   [/^\/cameras$/, 'cameras'],
   [/^\/cameras\/new$/, 'camera-form'],
   [/^\/cameras\/(\d+)$/, 'camera-form'],
+  [/^\/insights$/, 'insights'],
   [/^\/health$/, 'health'],
   [/^\/storage$/, 'storage'],
   [/^\/looks$/, 'looks'],

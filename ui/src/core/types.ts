@@ -273,3 +273,31 @@ export type News =
   | { kind: 'event'; phase: 'start' | 'update' | 'end'; event: EventItem }
   | { kind: 'camera'; camera: Camera }
   | { kind: 'health'; status: HealthStatus }
+
+/** A part of a picture, 0..1 of its width and height. */
+export interface Rectangle {
+  left: number
+  top: number
+  right: number
+  bottom: number
+}
+
+export interface MotionStretch {
+  start: string
+  end: string
+  seconds: number
+}
+
+export interface MotionAnswer {
+  watched_seconds: number
+  total: number
+  stretches: MotionStretch[]
+}
+
+/** In how many seconds each cell moved, row by row. */
+export interface HeatAnswer {
+  columns: number
+  rows: number
+  seconds: number[]
+  watched_seconds: number
+}
