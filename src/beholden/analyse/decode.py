@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
@@ -58,6 +59,22 @@ class Decoded:
         plane = frame.planes[0]
         rows: Luma = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         return rows[: frame.height, : frame.width]
+
+    def rewritten(self, edit: Callable[[Luma, Sequence[Luma]], None]) -> Decoded:
+        """A copy in 8-bit 4:2:0, its planes (brightness, then two of colour) as ``edit`` left them. The
+        decoder builds later pictures on its own buffer, so that is never written to."""
+        source = self._frame
+        if source.format.name not in ("yuv420p", "yuvj420p"):
+            source = source.reformat(format="yuv420p")
+        made = VideoFrame(source.width, source.height, source.format.name)
+        made.color_range, made.colorspace = source.color_range, source.colorspace
+        planes = [_writable(plane) for plane in made.planes]
+        for plane, old in zip(planes, source.planes, strict=True):
+            plane[:] = np.frombuffer(memoryview(old), np.uint8).reshape(-1, old.line_size)[
+                : plane.shape[0], : plane.shape[1]
+            ]
+        edit(planes[0], planes[1:])
+        return Decoded(made, self.at_ms)
 
     def bgr(self, width: int = 0, height: int = 0) -> Picture:
         """Blue-green-red, [height, width, 3]; shrunk into ``width`` x ``height`` when they are given."""
@@ -110,6 +127,11 @@ def _open(video: VideoFormat) -> VideoCodecContext:
     context.thread_count = 1
     context.options = {"max_pixels": str(_MOST_PIXELS)}
     return context
+
+
+def _writable(plane: VideoPlane) -> Luma:
+    rows: Luma = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    return rows[: plane.height, : plane.width]
 
 
 def _decoded(frames: list[VideoFrame]) -> Iterator[Decoded]:

@@ -9,6 +9,7 @@ from typing import Protocol
 import structlog
 
 from beholden.analyse.decode import Decoded
+from beholden.analyse.mask import Polygon
 from beholden.analyse.motion import Motion
 from beholden.analyse.onlooker import Onlooker
 from beholden.model.frame import TrackedFrame
@@ -34,15 +35,21 @@ def no_mask(_: int) -> Mask | None:
     return None
 
 
+def nothing_ignored(_: int) -> tuple[Polygon, ...]:
+    """Motion counts everywhere."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Hooks:
     """Who joins in. ``mask`` is asked before each analysed picture with the camera's id, so it may change
-    at any time; a mask that fails keeps its picture from being analysed. What another raises is logged, and
-    costs this picture only."""
+    at any time; a mask that fails keeps its picture from being analysed. So is ``ignored``, for the parts in
+    which motion does not count. What another raises is logged, and costs this picture only."""
 
     onlookers: Sequence[Onlooker] = ()
     motion: Sequence[MotionObserver] = ()
     mask: Callable[[int], Mask | None] = field(default=no_mask)
+    ignored: Callable[[int], tuple[Polygon, ...]] = field(default=nothing_ignored)
 
     def masked(self, camera: int, picture: Decoded) -> Decoded | None:
         """The picture as it may be looked at; None when its mask could not be applied."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beholden.analyse.decode import Luma
+from beholden.analyse.mask import Polygon, covered
 from beholden.model.event import Box
 
 cv2.setNumThreads(1)  # threads of ours share cores with everybody else's
@@ -68,9 +69,10 @@ class MotionDetector:
         other._seen_ms, other._settled_ms = self._seen_ms, self._settled_ms
         return other
 
-    def look(self, luma: Luma, at_ms: int) -> Motion:
+    def look(self, luma: Luma, at_ms: int, ignored: tuple[Polygon, ...] = ()) -> Motion:
         """The motion in the next picture [height, width], taken at ``at_ms``. Any size; pictures may be
-        any time apart."""
+        any time apart. What moves in the ``ignored`` polygons does not count, but a change of the whole
+        picture is one all the same."""
         small = _small(luma)
         if self._background is None or self._background.shape != small.shape:
             return self._restart(small, at_ms, 0.0)
@@ -78,6 +80,9 @@ class MotionDetector:
         fraction = cv2.countNonZero(mask) / mask.size
         if fraction > _WHOLE:
             return self._restart(small, at_ms, fraction)
+        if ignored:
+            mask[covered(ignored, mask.shape[1], mask.shape[0]) > 0] = 0
+            fraction = cv2.countNonZero(mask) / mask.size
         self._learn(small, at_ms)
         if at_ms < self._settled_ms:
             return Motion((), fraction, settling=True, small=small)

@@ -13,6 +13,7 @@ from beholden.analyse.detect.detector import Detector
 from beholden.analyse.detect.nanodet import NanoDet
 from beholden.analyse.hooks import Hooks
 from beholden.analyse.keeper import Keeper
+from beholden.analyse.mask import Masks
 from beholden.analyse.memory import CatalogShelf, Memory
 from beholden.analyse.sink import CatalogSink
 from beholden.bus.local import BusClient, ThreadedBusServer, socket_path
@@ -67,17 +68,18 @@ def _serve(
     server = ThreadedBusServer(socket_path(data_dir, "analyser"), answer)
     keeper = Keeper(data_dir, sink, server.publish)
     memory = Memory(CatalogShelf(catalog), SystemClock())
+    masks = Masks()
     analyser = Analyser(
         detector,
         keeper,
         BusClient.connect,
         lambda shard: socket_path(data_dir, f"recorder-{shard}"),
         SystemClock(),
-        Hooks(onlookers=[memory], motion=[memory.motion]),  # listeners are joined here
+        Hooks([memory], [memory.motion], masks.privacy, masks.motion),  # listeners are joined here
     )
     memory.start()
     try:
-        _follow(catalog, analyser, heartbeat, stop)
+        _follow(catalog, analyser, masks, heartbeat, stop)
     finally:
         analyser.close()
         keeper.close()
@@ -86,12 +88,13 @@ def _serve(
 
 
 def _follow(
-    catalog: Catalog, analyser: Analyser, heartbeat: Callable[[], None], stop: threading.Event
+    catalog: Catalog, analyser: Analyser, masks: Masks, heartbeat: Callable[[], None], stop: threading.Event
 ) -> None:
-    """Keep the analyser's cameras those of the catalog."""
+    """Keep the analyser's cameras and masks those of the catalog. No camera is seen before its masks are."""
     known: tuple[int, int] | None = None
     while not stop.is_set():
         try:
+            masks.follow(catalog)
             with catalog.read() as conn:
                 revision = cameras.revision(conn)
                 configs = cameras.present(conn, None) if revision != known else None

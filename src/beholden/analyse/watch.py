@@ -188,7 +188,7 @@ class Watch:
         masked = self._hooks.masked(self.camera, picture)
         if masked is None:
             return False
-        motion = self._motion.copy().look(masked.luma(), masked.at_ms)
+        motion = self._motion.copy().look(masked.luma(), masked.at_ms, self._hooks.ignored(self.camera))
         return bool(motion.regions) or motion.settling
 
     def _suspicious(self, before: Gop, unit: AccessUnit) -> bool:
@@ -208,7 +208,9 @@ class Watch:
                     continue
                 due_ms = picture.at_ms + INTERVAL_MS
                 masked = self._hooks.masked(self.camera, picture)
-                moves = masked is not None and bool(trial.look(masked.luma(), masked.at_ms).regions)
+                moves = masked is not None and bool(
+                    trial.look(masked.luma(), masked.at_ms, self._hooks.ignored(self.camera)).regions
+                )
             if moves:
                 break
         decoder.reset()
@@ -241,7 +243,7 @@ class Watch:
         masked = self._hooks.masked(self.camera, picture)
         if masked is None:
             return
-        motion = self._motion.look(masked.luma(), picture.at_ms)
+        motion = self._motion.look(masked.luma(), picture.at_ms, self._hooks.ignored(self.camera))
         if motion.regions or motion.settling:
             self._moved_ms = picture.at_ms
         self.motion_fraction = motion.fraction
