@@ -12,6 +12,7 @@ import pytest
 
 from beholden.bus.fake import FakeBus
 from beholden.bus.messages import BusError
+from beholden.model.analysis import AnalysisState
 from beholden.model.time import FakeClock, SystemClock, to_rfc3339
 from beholden.record.analysis_feed import AnalysisFeed, FakeAnalysis
 from beholden.record.latch import Seeing
@@ -22,7 +23,7 @@ class Analyser:
 
     def __init__(self) -> None:
         self.clock = SystemClock()
-        self.row: dict[str, Any] | None = {"state": "watching", "mode": "always", "events": 0}
+        self.row: dict[str, Any] | None = {"state": "full_rate", "mode": "always", "events": 0}
         self.lag_ms = 0
         self.reachable = True
         self.news = threading.Event()
@@ -77,25 +78,25 @@ def test_an_event_lasts_from_its_start_to_its_end(analyser: Analyser) -> None:
     analyser.feed.want({1})
     analyser.until(lambda seeing: not seeing.trouble)
     now = analyser.clock.now_ms()
-    analyser.row = {"state": "watching", "mode": "always", "events": 2}
+    analyser.row = {"state": "full_rate", "mode": "always", "events": 2}
     analyser.event("start", 7, now - 2000)
     analyser.event("update", 8, now - 1000)
     assert analyser.until(lambda seeing: seeing.lasting).start_ms == now - 2000
     analyser.until(lambda seeing: seeing.lasting and analyser.news.is_set())
     analyser.event("end", 7, now - 2000, now + 10)
     assert analyser.until(lambda seeing: seeing.end_ms == now + 10).lasting
-    analyser.row = {"state": "watching", "mode": "always", "events": 0}
+    analyser.row = {"state": "full_rate", "mode": "always", "events": 0}
     analyser.event("end", 8, now - 1000, now + 20)
     assert analyser.until(lambda seeing: not seeing.lasting).end_ms >= now + 20
 
 
 def test_events_that_nobody_told_of_count(analyser: Analyser) -> None:
     """Those that began before the connection, or whose news were lost: the statistics know of them."""
-    analyser.row = {"state": "watching", "mode": "always", "events": 1}
+    analyser.row = {"state": "full_rate", "mode": "always", "events": 1}
     analyser.feed.want({1})
     began = analyser.until(lambda seeing: seeing.lasting)
     assert 0 < began.start_ms <= analyser.clock.now_ms()
-    analyser.row = {"state": "watching", "mode": "always", "events": 0}
+    analyser.row = {"state": "full_rate", "mode": "always", "events": 0}
     assert analyser.until(lambda seeing: not seeing.lasting).end_ms >= began.start_ms
 
 
@@ -103,11 +104,9 @@ def test_events_that_nobody_told_of_count(analyser: Analyser) -> None:
     ("row", "lag_ms"),
     [
         (None, 0),
-        ({"state": "quarantined", "reason": "Decoding failed."}, 0),
-        ({"state": "overloaded", "reason": "The CPU is too busy."}, 0),
-        ({"state": "waiting"}, 0),
-        ({"state": "watching", "mode": "always"}, 60_000),
-        ({"state": "watching", "mode": "keyframes"}, 60_000),
+        *(({"state": state.value}, 0) for state in AnalysisState if not state.watches),
+        ({"state": "of another version"}, 0),
+        *(({"state": state.value}, 60_000) for state in AnalysisState if state.watches),
     ],
 )
 def test_every_way_not_to_watch_is_trouble(
@@ -119,13 +118,20 @@ def test_every_way_not_to_watch_is_trouble(
     analyser.row, analyser.lag_ms = row, lag_ms
     said = analyser.until(lambda seeing: bool(seeing.trouble)).trouble
     assert said.endswith(".")
-    analyser.row, analyser.lag_ms = {"state": "watching", "mode": "keyframes"}, 6000
+    analyser.row, analyser.lag_ms = {"state": "keyframes", "mode": "keyframes"}, 6000
+    analyser.until(lambda seeing: not seeing.trouble)
+
+
+def test_a_quiet_camera_is_watched_between_its_keyframes(analyser: Analyser) -> None:
+    """Nothing moves, so only keyframes are decoded, seconds apart: that is no reason to keep everything."""
+    analyser.row, analyser.lag_ms = {"state": "quiet", "mode": "balanced"}, 6000
+    analyser.feed.want({1})
     analyser.until(lambda seeing: not seeing.trouble)
 
 
 def test_a_dead_analyser_is_trouble_until_it_answers(analyser: Analyser) -> None:
     """Its connection ends, nobody answers for a while, then a new one does; the open event is not trusted."""
-    analyser.row = {"state": "watching", "mode": "always", "events": 1}
+    analyser.row = {"state": "full_rate", "mode": "always", "events": 1}
     analyser.feed.want({1})
     well_ms = analyser.until(lambda seeing: seeing.lasting and not seeing.trouble).well_ms
     analyser.reachable = False
@@ -138,7 +144,7 @@ def test_a_dead_analyser_is_trouble_until_it_answers(analyser: Analyser) -> None
 
 def test_what_was_heard_long_ago_does_not_count() -> None:
     """If the listening thread itself died, cameras would still be kept."""
-    row = {"camera": 1, "state": "watching", "last_frame_ms": 1 << 60}
+    row = {"camera": 1, "state": "full_rate", "last_frame_ms": 1 << 60}
     clock, bus = FakeClock(), FakeBus({"stats": {"kind": "stats", "cameras": [row]}})
     feed = AnalysisFeed(Path("a"), clock, lambda: None, lambda _path, _timeout: bus)
     feed.want({1})

@@ -17,6 +17,7 @@ from beholden.bus.paths import socket_path
 from beholden.catalog import Catalog, cameras, gaps, segments, sites, volumes
 from beholden.catalog.secrets import SecretBox
 from beholden.demo.rtsp_server import RunningCameras
+from beholden.model.analysis import AnalysisState
 from beholden.model.camera import StreamRole
 from beholden.model.gap import GapCause
 from beholden.model.time import SystemClock, to_rfc3339
@@ -91,7 +92,7 @@ class Watched:
     def _answer(self, request: dict[str, Any]) -> dict[str, Any] | None:
         if request.get("op") != "stats":
             return None
-        row = {"camera": self.camera, "state": "watching", "mode": "always", "events": self.events}
+        row = {"camera": self.camera, "state": AnalysisState.FULL_RATE, "events": self.events}
         return {"kind": "stats", "cameras": [{**row, "last_frame_ms": SystemClock().now_ms()}]}
 
 

@@ -23,6 +23,7 @@ from beholden.analyse.mailbox import Backlog, Look
 from beholden.analyse.receive import Connect, Receiver, StreamId
 from beholden.analyse.tell import Teller
 from beholden.analyse.watch import Watch
+from beholden.model.analysis import AnalysisState
 from beholden.model.camera import CameraConfig, StreamRole
 from beholden.model.time import Clock
 
@@ -287,20 +288,21 @@ class Analyser:
         }
 
 
-def _state(seen: Seen) -> tuple[str, str]:
+def _state(seen: Seen) -> tuple[AnalysisState, str]:
     for what, quarantine in (("Decoding", seen.watch.quarantine), ("Detection", seen.teller.quarantine)):
         if quarantine.reason:
-            return "quarantined", f"{what} failed repeatedly and is tried again soon: {quarantine.reason}."
+            reason = f"{what} failed repeatedly and is tried again soon: {quarantine.reason}."
+            return AnalysisState.QUARANTINED, reason
     if seen.feed.overloaded:
-        return "overloaded", "The CPU is too busy: only keyframes are analysed for now."
+        return AnalysisState.OVERLOADED, "The CPU is too busy: only keyframes are analysed for now."
     if not seen.watch.last_picture_ms or seen.silent:
-        return "waiting", "No pictures arrive."
+        return AnalysisState.WAITING, "No pictures arrive."
     if seen.watch.mode == "keyframes":
-        return "keyframes", "Only keyframes are analysed, as chosen for this camera."
+        return AnalysisState.KEYFRAMES, "Only keyframes are analysed, as chosen for this camera."
     if seen.watch.quiet:
-        return "quiet", "Nothing moves: only keyframes are decoded."
+        return AnalysisState.QUIET, "Nothing moves: only keyframes are decoded."
     why = seen.watch.why_full
-    return "full_rate", f"Every picture is analysed: {why}." if why else ""
+    return AnalysisState.FULL_RATE, f"Every picture is analysed: {why}." if why else ""
 
 
 def _same_source(old: CameraConfig, new: CameraConfig) -> bool:

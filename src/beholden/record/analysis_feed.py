@@ -16,6 +16,7 @@ import structlog
 
 from beholden.bus.client import Bus, BusClient
 from beholden.bus.messages import BusError, JsonMessage
+from beholden.model.analysis import AnalysisState
 from beholden.model.time import Clock, parse_rfc3339
 from beholden.record.latch import Seeing
 
@@ -26,7 +27,9 @@ _ANSWER_SECONDS = 2.0
 _RETRY_SECONDS = 0.5
 # Longer ago than this, a camera's newest analysed picture says that nobody looks; with keyframes only, it may
 # be as old as a long GOP.
-_STALE_MS = {"always": 4000, "keyframes": 15_000}
+_STALE_MS = 4000
+_STALE_KEYFRAMES_MS = 15_000
+_WATCHING = frozenset(state.value for state in AnalysisState if state.watches)
 _OLD_MS = 5000  # what was heard longer ago does not count
 _UNHEARD = "Analysis has not answered yet."
 _SILENT = "Analysis does not answer; it is started again by itself."
@@ -188,9 +191,10 @@ def _trouble(row: Mapping[str, Any] | None, now_ms: int) -> str:
     """Why analysis of a camera cannot be relied on, in words; "" when it watches."""
     if row is None:
         return "Analysis does not know this camera yet."
-    if row.get("state") != "watching":
+    state = row.get("state")
+    if state not in _WATCHING:
         return str(row.get("reason") or "Analysis does not watch this camera.")
-    stale_ms = _STALE_MS.get(str(row.get("mode")), _STALE_MS["keyframes"])
+    stale_ms = _STALE_MS if state == AnalysisState.FULL_RATE else _STALE_KEYFRAMES_MS
     if now_ms - (row.get("last_frame_ms") or 0) > stale_ms:
         return "Analysis has not seen a picture for a while."
     return ""
