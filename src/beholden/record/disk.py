@@ -6,6 +6,8 @@ import errno
 import hashlib
 import os
 import threading
+import time
+from array import array
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -25,6 +27,7 @@ log = structlog.get_logger()
 
 DEFAULT_LIMIT_BYTES = 64 * 1024 * 1024
 _EPOCHS_TRIED = 100
+_DELAYS = 4096
 
 
 @dataclass(slots=True)
@@ -35,6 +38,7 @@ class QueuedFragment:
     fragment: Fragment
     units: list[AccessUnit] | None
     offset: int = -1
+    queued_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -109,6 +113,8 @@ class DiskWriter:
         self._jobs: deque[tuple[SegmentFile, QueuedFragment | None]] = deque()
         self._changed = threading.Condition()
         self._pending_bytes = 0
+        self._delays = array("f", bytes(4 * _DELAYS))  # seconds from queue to disk, of the newest fragments
+        self._written = 0
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
         self._thread.start()
@@ -118,12 +124,18 @@ class DiskWriter:
         """Bytes that wait to be written."""
         return self._pending_bytes
 
+    def delay_ms(self, share: float = 0.99) -> float:
+        """How long that share of the newest fragments waited at most until they were on the disk."""
+        known = sorted(self._delays[: self._written])
+        return round(1000 * known[min(int(share * len(known)), len(known) - 1)], 1) if known else 0.0
+
     def has_room(self, size: int) -> bool:
         """Whether a fragment of this size fits."""
         return self._pending_bytes + size <= self.limit_bytes
 
     def write(self, file: SegmentFile, queued: QueuedFragment) -> None:
         """Queue a fragment; never blocks. The caller has asked ``has_room``."""
+        queued.queued_at = time.monotonic()
         with self._changed:
             self._pending_bytes += queued.fragment.entry.size
             file.backlog.bytes += queued.fragment.entry.size
@@ -156,6 +168,8 @@ class DiskWriter:
                 self._close(file)
                 continue
             self._write(file, queued)
+            self._delays[self._written % _DELAYS] = time.monotonic() - queued.queued_at
+            self._written += 1
             with self._changed:
                 self._pending_bytes -= queued.fragment.entry.size
                 file.backlog.bytes -= queued.fragment.entry.size

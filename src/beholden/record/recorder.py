@@ -126,6 +126,7 @@ class Recorder:
                 "cpu_seconds": round(time.process_time(), 3),
                 "rss_bytes": _rss_bytes(),
                 "memory_buffered_bytes": buffered,
+                "disk_delay_p99_ms": self._means.disk.delay_ms(),
                 "catalog_queue": self._index.waiting,
                 "started_ms": self._started_ms,
             },
