@@ -6,12 +6,14 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 from sqlalchemy import Connection, create_engine, select
 
-from beholden.catalog import Catalog, events, gaps, journal, segments
+from beholden.catalog import Catalog, events, gaps, journal, leaving, segments
+from beholden.catalog import spans as catalog_spans
 from beholden.catalog.events import EventFilter
 from beholden.catalog.gaps import Gap
 from beholden.catalog.segments import JOIN_MS, MediaFormat, Segment
 from beholden.catalog.tables import metadata, usage_day
 from beholden.model.camera import StreamRole
+from beholden.model.deletion import Reason
 from beholden.model.event import Box, ObjectClass
 from beholden.model.gap import GapCause
 from beholden.model.segment import SegmentKey
@@ -31,7 +33,7 @@ def make(conn: Connection, start_ms: int, end_ms: int, camera: int = 1, size: in
 
 def spans(conn: Connection) -> list[tuple[int, int]]:
     """All spans of camera 1."""
-    return segments.spans(conn, 1, StreamRole.MAIN, 0, 1 << 60)
+    return catalog_spans.between(conn, 1, StreamRole.MAIN, 0, 1 << 60)
 
 
 def test_neighbours_make_one_span(catalog: Catalog) -> None:
@@ -58,7 +60,7 @@ def test_deleting_cuts_the_span(catalog: Catalog) -> None:
         make(conn, 0, 10_000)
         middle = make(conn, 10_000, 20_000)
         make(conn, 20_000, 30_000)
-        segments.delete_segment(conn, 40_000, middle, "retention", "keep_days 1")
+        leaving.forget(conn, 40_000, [middle], Reason.SPACE, "retention")
         assert spans(conn) == [(0, 10_000), (20_000, 30_000)]
         kept = segments.kept(conn)[1]
         assert (kept.oldest_ms, kept.newest_ms, kept.footage_ms, kept.size, kept.segments) == (
@@ -68,9 +70,16 @@ def test_deleting_cuts_the_span(catalog: Catalog) -> None:
             20,
             2,
         )
-        last = journal.entries(conn)[-1]
-    assert last.kind == "segment_deleted"
-    assert last.body["cause"] == "retention"
+        facts = journal.entries(conn)[3:]
+        (gap,) = gaps.between(conn, 1, StreamRole.MAIN, 0, 100_000)
+    assert (gap.start_ms, gap.end_ms, gap.cause) == (10_000, 20_000, GapCause.DELETED)
+    assert [fact.kind for fact in facts] == ["gap_opened", "gap_closed", "segments_deleted"]
+    assert (facts[-1].body["cause"], facts[-1].body["by"], facts[-1].body["bytes"]) == (
+        "space",
+        "retention",
+        10,
+    )
+    assert facts[-1].body["segments"] == [[10_000, 0, middle.sha256.hex()]]
 
 
 def test_every_closed_file_is_journalled_with_its_hash(catalog: Catalog) -> None:
@@ -95,7 +104,7 @@ def test_spans_and_usage_always_match_the_files(steps: list[tuple[int, int]]) ->
     with engine.connect() as conn:
         for slot, verb in steps:
             if verb == 2 and slot in kept:
-                segments.delete_segment(conn, 1, kept.pop(slot), "test", "test")
+                leaving.forget(conn, 1, [kept.pop(slot)], Reason.TOO_OLD, "test")
             elif verb != 2 and slot not in kept:
                 kept[slot] = make(conn, slot * 10_000, slot * 10_000 + 10_000)
         expected: list[tuple[int, int]] = []
@@ -118,7 +127,7 @@ def test_keys_page_through_everything(catalog: Catalog) -> None:
             make(conn, n * 1000, n * 1000 + 1000, camera=camera).key for camera in (1, 2) for n in range(5)
         ]
         seen: list[SegmentKey] = []
-        while page := segments.keys_on_volume(conn, 1, after=seen[-1] if seen else None, limit=3):
+        while page := segments.on_volume(conn, 1, after=seen[-1] if seen else None, limit=3):
             seen += [item.key for item in page]
     assert seen == wanted
 

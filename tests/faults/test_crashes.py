@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from beholden.catalog import Catalog, cameras, gaps, segments
+from beholden.catalog import Catalog, cameras, gaps, segments, spans
 from beholden.catalog.cameras import NewCamera
 from beholden.catalog.segments import Segment
 from beholden.demo.rtsp_server import RunningCameras
@@ -147,7 +147,7 @@ def test_a_killed_analyser_or_web_role_stops_no_recording(
     assert system.stop() == 0
     catalog = Catalog.open_existing(data)
     with catalog.read() as conn:
-        assert len(segments.spans(conn, 1, StreamRole.MAIN, 0, FAR_MS)) == 1
+        assert len(spans.between(conn, 1, StreamRole.MAIN, 0, FAR_MS)) == 1
     catalog.close()
 
 
@@ -169,5 +169,5 @@ def test_a_camera_added_or_removed_while_running_touches_no_other(
     assert system.role("recorder")["restarts"] == 0
     assert system.stop() == 0
     with site.catalog.read() as conn:
-        assert len(segments.spans(conn, 1, StreamRole.MAIN, 0, FAR_MS)) == 1
+        assert len(spans.between(conn, 1, StreamRole.MAIN, 0, FAR_MS)) == 1
     site.catalog.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from beholden.catalog import leaving, segments
 from beholden.catalog.segments import MediaFormat
 from beholden.model.camera import StreamRole
+from beholden.model.deletion import Reason
 from beholden.model.errors import BeholdenError
 from beholden.model.segment import FragmentEntry, FragmentFlag, SegmentKey
 from beholden.model.time import TICKS_PER_MS, parse_rfc3339
 from beholden.play.ability import Ability
-from beholden.play.footage import Recording, cut
+from beholden.play.footage import Footage, Recording, cut
 from beholden.play.playlist import choose_pieces, grouped, playback, render
+from beholden.store.volume import Volume
 
 START_MS = 1_767_225_600_000
 EVERYTHING = Ability.parse("avc1,hvc1,mp4a,opus,flac")
@@ -196,3 +200,30 @@ def test_any_range_over_any_files(
     starts = {p.gop.time // TICKS_PER_MS for p in together}
     assert {parse_rfc3339(date) for date in re.findall("DATE-TIME:(.*)", text)} <= starts
     assert text.count("#EXT-X-MAP") <= text.count("DISCONTINUITY") + bool(pieces)
+
+
+def test_footage_is_found_on_the_volume_its_row_names(
+    archive: Any, clip_factory: Any, tmp_path: Path
+) -> None:
+    """After it moved to a slower tier it plays from there, byte for byte; on a volume that is not known, or
+    when it is about to be deleted, there is nothing to show."""
+    key = archive.record(clip_factory())
+    data = archive.volume.path_of(key).read_bytes()
+    slow = Volume.create(tmp_path / "slow")
+    os.close(slow.begin_copy(key))
+    (tmp_path / "slow" / ".copies" / key.path().replace("/", "_")).write_bytes(data)
+    slow.finish_copy(key)
+    with archive.catalog.write() as conn:
+        (row,) = segments.on_volume(conn, archive.volume_id)
+        segments.move(conn, 0, [row], 2)
+    archive.volume.delete(key)
+    known = Footage(archive.catalog, {archive.volume_id: archive.volume, 2: slow})
+    assert known.get(key).path.read_bytes() == data
+    (found,) = known.between(archive.camera, StreamRole.MAIN, 0, 1 << 62)
+    assert found.path == slow.path_of(key)
+    assert archive.footage.between(archive.camera, StreamRole.MAIN, 0, 1 << 62) == []
+    with archive.catalog.write() as conn:
+        leaving.mark(conn, 0, segments.on_volume(conn, 2), Reason.SPACE)
+    assert known.between(archive.camera, StreamRole.MAIN, 0, 1 << 62) == []
+    with pytest.raises(BeholdenError, match="no recording"):
+        known.get(key)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from beholden.model.deletion import Reason, words
 from beholden.model.gap import GapCause
 from beholden.play.timeline import Stretch, gap_words, joined, lane
 
@@ -44,6 +45,19 @@ def test_gaps_come_with_words(archive: Any) -> None:
         (START_MS + 5000, "The disk was full."),
         (None, "The camera could not be reached."),
     ]
+
+
+def test_what_was_deleted_says_by_which_rule(archive: Any) -> None:
+    """Not just that it is gone."""
+    assert gap_words(GapCause.DELETED, words(Reason.SPACE)) == words(Reason.SPACE)
+    assert gap_words(GapCause.DELETED) == "The footage was deleted."
+    assert gap_words(GapCause.DISK_FULL, "whatever") == "The disk was full."
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_to_delete_has_words(reason: Reason) -> None:
+    """A sentence, for a person."""
+    assert words(reason).endswith(".")
 
 
 @pytest.mark.parametrize("cause", list(GapCause))

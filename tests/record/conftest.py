@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+from sqlalchemy import Connection
 
+from beholden.catalog import Catalog, cameras, gaps, holds, journal, segments, volumes
+from beholden.catalog.holds import Hold
+from beholden.catalog.secrets import SecretBox
+from beholden.catalog.segments import MediaFormat, Segment
+from beholden.catalog.volumes import VolumeRow
+from beholden.model.camera import StreamRole
 from beholden.model.media import (
     AccessUnit,
     AudioCodec,
@@ -20,6 +30,13 @@ from beholden.model.media import (
     VideoCodec,
     VideoFormat,
 )
+from beholden.model.segment import SegmentKey
+from beholden.model.time import FakeClock
+from beholden.record.fmp4 import FragmentWriter, build_init
+from beholden.record.index import Index
+from beholden.record.reconcile import Reconciler
+from beholden.record.retention import Retention
+from beholden.store.fake import FakeStore
 
 START_MS = 1_795_472_104_250
 START = START_MS * 90
@@ -136,3 +153,149 @@ def _encode_audio(codec: AudioCodec, seconds: int) -> tuple[AudioFormat, list[Ac
         position += size
     config = bytes(context.extradata or b"") if codec == "aac" else b""
     return AudioFormat(codec, rate, 1, config), units
+
+
+SPS, PPS = (
+    bytes.fromhex("6764001facd9405005bb011000000300100000030320f183196000"),
+    bytes.fromhex("68ebe3cb22c0"),
+)
+FORMAT = StreamFormat(VideoFormat("h264", 1280, 720, (SPS, PPS)))
+DAY_MS = 86_400_000
+FAR = 1 << 62
+NEVER = threading.Event()
+
+
+def footage(start_ms: int, fragments: int = 3) -> bytes:
+    """A file of so many seconds."""
+    writer, parts = FragmentWriter(), [build_init(FORMAT)]
+    for index in range(fragments):
+        ticks = (start_ms + index * 1000) * 90
+        units = [AccessUnit(Track.VIDEO, ticks + n * 9000, n == 0, (b"12345",), 5, 0) for n in range(10)]
+        parts += writer.fragment(units, (), ticks + 90_000).parts
+    return b"".join(parts)
+
+
+class Place:
+    """A catalog and volumes whose disks fail when told to. ``store`` is the first volume, ``camera`` keeps
+    five days, and it is ten days after START_MS."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.catalog = Catalog.open(path)
+        self.box = SecretBox.open(path)
+        self.clock = FakeClock(START_MS + 10 * DAY_MS)
+        self.stores: dict[int, FakeStore] = {}
+        self.volume_id = self.add_volume("footage", floor_bytes=0)
+        self.store = self.stores[self.volume_id]
+        self.camera = self.add_camera("a", keep_days=5)
+        self.index = Index(self.catalog, self.clock, batch_seconds=0.01)
+        self.expired: list[tuple[int, int]] = []
+
+    def add_volume(self, name: str, **settings: Any) -> int:
+        store = FakeStore(self.path / name)
+        with self.catalog.write() as conn:
+            number = volumes.add(conn, 0, store.uuid, str(store.path), **settings)
+        self.stores[number] = store
+        return number
+
+    def set_volume(self, number: int, **changes: Any) -> None:
+        """As the product itself would, not as a person: who sets limits is believed."""
+        with self.catalog.write() as conn:
+            volumes.change(conn, 0, number, changes)
+
+    def open_store(self, row: VolumeRow) -> FakeStore:
+        return self.stores[row.id]
+
+    def add_camera(self, name: str, **settings: Any) -> int:
+        with self.catalog.write() as conn:
+            new = cameras.NewCamera(name, f"rtsp://127.0.0.1/{name}", **settings)
+            return cameras.add(conn, self.box, 0, new)
+
+    def key(self, start_ms: int = START_MS, camera: int | None = None) -> SegmentKey:
+        return SegmentKey(camera or self.camera, StreamRole.MAIN, start_ms)
+
+    def put_file(self, key: SegmentKey, data: bytes, volume: int | None = None) -> None:
+        path = self.stores[volume or self.volume_id].path_of(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+    def put_row(
+        self, key: SegmentKey, data: bytes = b"x" * 1000, seconds: int = 3, volume: int | None = None
+    ) -> None:
+        with self.catalog.write() as conn:
+            self.close_segment(conn, key, data, seconds, volume or self.volume_id)
+
+    def close_segment(
+        self, conn: Connection, key: SegmentKey, data: bytes, seconds: int, volume: int
+    ) -> None:
+        media = MediaFormat(0, b"init", "h264", "avc1.640028", 1280, 720, None, None, None)
+        number = segments.format_id(conn, media)
+        end_ms, digest = key.start_ms + seconds * 1000, hashlib.sha256(data).digest()
+        segments.close_segment(conn, 0, Segment(key, end_ms, len(data), volume, number, False, digest, b""))
+
+    def put_both(
+        self, count: int, step_ms: int = 3000, camera: int | None = None, volume: int | None = None
+    ) -> list[SegmentKey]:
+        """So many files with rows, a thousand bytes each, each different."""
+        keys = [self.key(START_MS + n * step_ms, camera) for n in range(count)]
+        with self.catalog.write() as conn:
+            for number, key in enumerate(keys):
+                data = number.to_bytes(4, "big") * 250
+                self.put_file(key, data, volume)
+                self.close_segment(conn, key, data, 3, volume or self.volume_id)
+        return keys
+
+    def hold(self, start_ms: int, end_ms: int, camera: int | None = None) -> Hold:
+        with self.catalog.write() as conn:
+            return holds.add(conn, 0, camera, start_ms, end_ms, "theft", by="ada")
+
+    def reconciler(self, owns: Callable[[int], bool] = lambda _: True) -> Reconciler:
+        put = self.index.put
+        return Reconciler(self.catalog, self.clock, put, owns, open_store=self.open_store, pause_seconds=0.0)
+
+    def retention(self) -> Retention:
+        def expired(camera: int, cutoff: int, _holds: Any) -> None:
+            self.expired.append((camera, cutoff))
+
+        return Retention(self.catalog, self.clock, expired, open_store=self.open_store)
+
+    def retain(self) -> int:
+        """One pass of a recorder that has just started."""
+        return self.retention().run_once(NEVER)
+
+    def rows(self, camera: int | None = None) -> list[Segment]:
+        assert self.index.flush(30)
+        with self.catalog.read() as conn:
+            return segments.between(conn, camera or self.camera, StreamRole.MAIN, 0, FAR)
+
+    def keys(self, camera: int | None = None) -> list[SegmentKey]:
+        return [row.key for row in self.rows(camera)]
+
+    def gaps(self, camera: int | None = None) -> list[gaps.Gap]:
+        assert self.index.flush(30)
+        with self.catalog.read() as conn:
+            return gaps.between(conn, camera or self.camera, StreamRole.MAIN, 0, FAR)
+
+    def facts(self, kind: str) -> list[dict[str, Any]]:
+        """What the journal says of a kind."""
+        assert self.index.flush(30)
+        with self.catalog.read() as conn:
+            return [e.body for e in journal.entries(conn, limit=100_000) if e.kind == kind]
+
+    def close(self) -> None:
+        self.index.stop(30)
+        self.catalog.close()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A place whose threads are ended."""
+    place = Place(tmp_path)
+    yield place
+    place.close()
+
+
+@pytest.fixture
+def make_footage() -> Callable[..., bytes]:
+    """``make_footage(start_ms, seconds)`` -> a whole recorded file."""
+    return footage

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from beholden.catalog import Catalog, gaps, journal, segments
+from beholden.catalog import Catalog, gaps, journal, segments, spans
 from beholden.model.camera import StreamRole
 from beholden.model.gap import GapCause
 from beholden.model.media import StreamFormat, VideoFormat
@@ -69,7 +69,7 @@ def test_facts_are_written_in_order(catalog: Catalog, index: Index) -> None:
     index.put(CloseGap(1, MAIN, T0 + 400_000))
     assert index.flush(30)
     with catalog.read() as conn:
-        assert segments.spans(conn, 1, MAIN, 0, 1 << 62) == [(T0, T0 + 300_000)]
+        assert spans.between(conn, 1, MAIN, 0, 1 << 62) == [(T0, T0 + 300_000)]
         (gap,) = gaps.between(conn, 1, MAIN, 0, 1 << 62)
         kinds = [entry.kind for entry in journal.entries(conn)]
     assert (gap.cause, gap.end_ms) == (GapCause.CAMERA_LOST, T0 + 400_000)

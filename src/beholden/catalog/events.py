@@ -159,9 +159,12 @@ def mark_reviewed(
     return int(conn.execute(statement).rowcount)
 
 
-def ended_before(conn: Connection, camera: int, cutoff_ms: int, limit: int = 500) -> list[Event]:
-    """Events of a camera that ended before an instant, for retention."""
-    query = _with_verdict().where(event.c.camera == camera, event.c.end_ms <= cutoff_ms).limit(limit)
+def ended_before(
+    conn: Connection, camera: int, cutoff_ms: int, limit: int = 500, *, after: int = 0
+) -> list[Event]:
+    """Events of a camera that ended before an instant, by id from ``after`` on, for retention."""
+    old = (event.c.camera == camera, event.c.end_ms <= cutoff_ms, event.c.id > after)
+    query = _with_verdict().where(*old).order_by(event.c.id).limit(limit)
     return [_reviewable(row).event for row in conn.execute(query)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
 
 from beholden.catalog import journal
 from beholden.catalog.tables import camera as camera_table
@@ -68,6 +68,54 @@ def open_gap(conn: Connection, at_ms: int, item: Gap) -> None:
     journal.append(conn, at_ms, "gap_opened", item.camera, body)
     if item.end_ms is not None:
         journal.append(conn, at_ms, "gap_closed", item.camera, {**body, "end_ms": item.end_ms})
+
+
+def add_deleted(conn: Connection, at_ms: int, item: Gap, join_ms: int) -> None:
+    """Footage of a closed stretch is gone. A gap of the same cause and detail that it touches grows: deletion
+    goes on for weeks, and its single steps are in the journal."""
+    if _is_removed(conn, item.camera):
+        return
+    end_ms = item.end_ms if item.end_ms is not None else item.start_ms
+    touching = conn.execute(
+        select(gap.c.start_ms, gap.c.end_ms).where(
+            gap.c.camera == item.camera,
+            gap.c.stream == int(item.stream),
+            gap.c.start_ms <= item.start_ms,
+            gap.c.end_ms.between(item.start_ms - join_ms, end_ms),
+            gap.c.cause == item.cause.value,
+            gap.c.detail == item.detail,
+        )
+    ).first()
+    if touching is None:
+        open_gap(conn, at_ms, item)
+        return
+    grown = and_(
+        gap.c.camera == item.camera, gap.c.stream == int(item.stream), gap.c.start_ms == touching.start_ms
+    )
+    conn.execute(update(gap).where(grown).values(end_ms=end_ms))
+
+
+def any_before(conn: Connection, camera: int, stream: StreamRole, cutoff_ms: int) -> bool:
+    """Whether ``forget_before`` has anything to do."""
+    query = select(gap.c.start_ms).where(
+        gap.c.camera == camera,
+        gap.c.stream == int(stream),
+        gap.c.start_ms < cutoff_ms,
+        gap.c.end_ms <= cutoff_ms,
+    )
+    return conn.execute(query.limit(1)).first() is not None
+
+
+def forget_before(conn: Connection, camera: int, stream: StreamRole, cutoff_ms: int) -> int:
+    """Closed gaps that ended by an instant go: the oldest end of the timeline has moved past them. The
+    journal keeps them. Returns how many."""
+    old = and_(
+        gap.c.camera == camera,
+        gap.c.stream == int(stream),
+        gap.c.start_ms < cutoff_ms,
+        gap.c.end_ms <= cutoff_ms,
+    )
+    return int(conn.execute(delete(gap).where(old)).rowcount)
 
 
 def close_gap(conn: Connection, at_ms: int, camera: int, stream: StreamRole, end_ms: int) -> None:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Column, Connection, Row, and_, bindparam, func, select, tuple_, update
 
-from beholden.catalog import journal
+from beholden.catalog import journal, spans, usage
 from beholden.catalog.tables import media_format, segment, span, usage_day
 from beholden.model.camera import StreamRole
 from beholden.model.segment import SegmentKey
 
-DAY_MS = 86_400_000
-# Two segments of one connection meet exactly; rounding to milliseconds may part them by this much.
-JOIN_MS = 250
+DAY_MS = usage.DAY_MS
+JOIN_MS = spans.JOIN_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +46,18 @@ class Segment:
     repaired: bool
     sha256: bytes
     fragments: bytes
+    leaving_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file as those see it who keep, move or delete it: without what is needed to play it."""
+
+    key: SegmentKey
+    end_ms: int
+    size: int
+    volume: int
+    sha256: bytes
 
 
 def format_id(conn: Connection, fmt: MediaFormat) -> int:
@@ -94,8 +104,8 @@ def close_segment(conn: Connection, at_ms: int, item: Segment) -> None:
             fragments=item.fragments,
         )
     )
-    _extend_span(conn, key, item.end_ms)
-    _add_usage(conn, item, sign=1)
+    spans.extend(conn, key.camera, key.stream, key.start_ms, item.end_ms)
+    usage.add(conn, key, item.end_ms, item.size, item.volume)
     body = {
         "path": key.path(),
         "end_ms": item.end_ms,
@@ -107,13 +117,23 @@ def close_segment(conn: Connection, at_ms: int, item: Segment) -> None:
     journal.append(conn, at_ms, "segment_closed", key.camera, body)
 
 
-def delete_segment(conn: Connection, at_ms: int, item: Segment, cause: str, by: str) -> None:
-    """Forget a file whose bytes are gone; ``cause`` and ``by`` say why and who (rule 5)."""
-    conn.execute(delete(segment).where(_is(item.key)))
-    _cut_span(conn, item)
-    _add_usage(conn, item, sign=-1)
-    body = {"path": item.key.path(), "sha256": item.sha256.hex(), "cause": cause, "by": by}
-    journal.append(conn, at_ms, "segment_deleted", item.key.camera, body)
+def move(conn: Connection, at_ms: int, rows: Sequence[Stored], volume: int) -> list[Stored]:
+    """Verified copies of these files lie on another volume, which is where they are found from now on.
+    Returns those that moved: what was deleted or moved meanwhile stays as it is."""
+    moved = []
+    for row in rows:
+        here = and_(_is(row.key), segment.c.volume == row.volume, segment.c.leaving_ms.is_(None))
+        if conn.execute(update(segment).where(here).values(volume=volume)).rowcount:
+            moved.append(row)
+            usage.add(conn, row.key, row.end_ms, row.size, volume)
+    usage.subtract(conn, moved)
+    for camera in sorted({row.key.camera for row in moved}):
+        keys = [
+            [int(k.stream), k.start_ms, k.epoch] for k in (row.key for row in moved) if k.camera == camera
+        ]
+        body = {"from": rows[0].volume, "to": volume, "segments": keys}
+        journal.append(conn, at_ms, "segments_moved", camera, body)
+    return moved
 
 
 def exists(conn: Connection, key: SegmentKey) -> bool:
@@ -142,23 +162,46 @@ def between(conn: Connection, camera: int, stream: StreamRole, start_ms: int, en
     return [_segment(row) for row in conn.execute(query)]
 
 
-def oldest(conn: Connection, *, camera: int | None = None, limit: int = 100) -> list[Segment]:
-    """The files that began first, for retention."""
-    query = select(segment).order_by(segment.c.start_ms).limit(limit)
-    if camera is not None:
-        query = query.where(segment.c.camera == camera)
-    return [_segment(row) for row in conn.execute(query)]
+def stored_columns() -> list[Column[Any]]:
+    """The columns of ``Stored``."""
+    c = segment.c
+    return [c.camera, c.stream, c.start_ms, c.epoch, c.end_ms, c.size, c.volume, c.sha256]
 
 
-def ended_before(conn: Connection, camera: int, cutoff_ms: int, limit: int = 500) -> list[Segment]:
-    """Files of a camera that ended before an instant, oldest first."""
+def stored(row: Row[Any]) -> Stored:
+    """A row with those columns."""
+    key = SegmentKey(row.camera, StreamRole(row.stream), row.start_ms, row.epoch)
+    return Stored(key, row.end_ms, row.size, row.volume, row.sha256)
+
+
+def oldest(
+    conn: Connection,
+    camera: int,
+    stream: StreamRole,
+    *,
+    after_ms: int,
+    before_ms: int,
+    volume: int | None = None,
+    limit: int,
+) -> list[Stored]:
+    """Files of a stream that begin at ``after_ms`` or later and end by ``before_ms``, oldest first, on one
+    volume or on all; those that leave already are left out."""
     query = (
-        select(segment)
-        .where(segment.c.camera == camera, segment.c.end_ms <= cutoff_ms)
-        .order_by(segment.c.start_ms)
+        select(*stored_columns())
+        .where(
+            segment.c.camera == camera,
+            segment.c.stream == int(stream),
+            segment.c.start_ms >= after_ms,
+            segment.c.start_ms < before_ms,
+            segment.c.end_ms <= before_ms,
+            segment.c.leaving_ms.is_(None),
+        )
+        .order_by(segment.c.start_ms, segment.c.epoch)
         .limit(limit)
     )
-    return [_segment(row) for row in conn.execute(query)]
+    if volume is not None:
+        query = query.where(segment.c.volume == volume)
+    return [stored(row) for row in conn.execute(query)]
 
 
 def newest_end(conn: Connection, camera: int, stream: StreamRole) -> int | None:
@@ -168,21 +211,10 @@ def newest_end(conn: Connection, camera: int, stream: StreamRole) -> int | None:
     return int(value) if value is not None else None
 
 
-def spans(
-    conn: Connection, camera: int, stream: StreamRole, start_ms: int, end_ms: int
-) -> list[tuple[int, int]]:
-    """Kept stretches that overlap [start_ms, end_ms), in order, not clipped."""
-    query = (
-        select(span.c.start_ms, span.c.end_ms)
-        .where(
-            span.c.camera == camera,
-            span.c.stream == int(stream),
-            span.c.start_ms < end_ms,
-            span.c.end_ms > start_ms,
-        )
-        .order_by(span.c.start_ms)
-    )
-    return [(int(row[0]), int(row[1])) for row in conn.execute(query)]
+def newest_ends(conn: Connection, stream: StreamRole) -> dict[int, int]:
+    """When the newest kept span of each camera that has any ends."""
+    query = select(span.c.camera, func.max(span.c.end_ms)).where(span.c.stream == int(stream))
+    return {row[0]: int(row[1]) for row in conn.execute(query.group_by(span.c.camera))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,34 +260,46 @@ def bytes_on_volume(conn: Connection, volume: int) -> int:
     return int(conn.execute(query).scalar_one())
 
 
-def bytes_per_day(conn: Connection, day: int) -> int:
-    """Bytes recorded on one UTC day (start_ms // 86 400 000) over all cameras."""
-    query = select(func.coalesce(func.sum(usage_day.c.bytes), 0)).where(usage_day.c.day == day)
-    return int(conn.execute(query).scalar_one())
-
-
 def count(conn: Connection) -> int:
     """How many files are indexed."""
     return int(conn.execute(select(func.count()).select_from(segment)).scalar_one())
 
 
-def keys_on_volume(
-    conn: Connection, volume: int, *, after: SegmentKey | None = None, limit: int = 10_000
-) -> list[Segment]:
-    """Indexed files of a volume in key order, a page at a time, for reconciliation."""
-    query = select(segment).where(segment.c.volume == volume)
+def on_volume(
+    conn: Connection,
+    volume: int,
+    *,
+    camera: int | None = None,
+    after: SegmentKey | None = None,
+    limit: int = 10_000,
+) -> list[Stored]:
+    """Indexed files of a volume in key order, a page at a time; those that leave are left out."""
+    query = select(*stored_columns()).where(segment.c.volume == volume, segment.c.leaving_ms.is_(None))
+    if camera is not None:
+        query = query.where(segment.c.camera == camera)
     if after is not None:
-        a, s, t, e = segment.c.camera, segment.c.stream, segment.c.start_ms, segment.c.epoch
-        query = query.where(
-            (a > after.camera)
-            | and_(a == after.camera, s > int(after.stream))
-            | and_(a == after.camera, s == int(after.stream), t > after.start_ms)
-            | and_(a == after.camera, s == int(after.stream), t == after.start_ms, e > after.epoch)
-        )
-    query = query.order_by(segment.c.camera, segment.c.stream, segment.c.start_ms, segment.c.epoch).limit(
-        limit
+        key = tuple_(segment.c.camera, segment.c.stream, segment.c.start_ms, segment.c.epoch)
+        last = (after.camera, int(after.stream), after.start_ms, after.epoch)
+        query = query.where(key > last)
+    query = query.order_by(segment.c.camera, segment.c.stream, segment.c.start_ms, segment.c.epoch)
+    return [stored(row) for row in conn.execute(query.limit(limit))]
+
+
+def volumes_of(conn: Connection, keys: Sequence[SegmentKey]) -> dict[SegmentKey, int]:
+    """On which volume each of these files is indexed; those that are not are left out."""
+    found = {}
+    query = select(segment.c.volume).where(
+        segment.c.camera == bindparam("a"),
+        segment.c.stream == bindparam("b"),
+        segment.c.start_ms == bindparam("c"),
+        segment.c.epoch == bindparam("d"),
     )
-    return [_segment(row) for row in conn.execute(query)]
+    for key in keys:
+        at = {"a": key.camera, "b": int(key.stream), "c": key.start_ms, "d": key.epoch}
+        volume = conn.execute(query, at).scalar()
+        if volume is not None:
+            found[key] = int(volume)
+    return found
 
 
 def _is(key: SegmentKey) -> Any:
@@ -269,7 +313,17 @@ def _is(key: SegmentKey) -> Any:
 
 def _segment(row: Row[Any]) -> Segment:
     key = SegmentKey(row.camera, StreamRole(row.stream), row.start_ms, row.epoch)
-    return Segment(key, row.end_ms, row.size, row.volume, row.format, row.repaired, row.sha256, row.fragments)
+    return Segment(
+        key,
+        row.end_ms,
+        row.size,
+        row.volume,
+        row.format,
+        row.repaired,
+        row.sha256,
+        row.fragments,
+        row.leaving_ms,
+    )
 
 
 def _format(row: Row[Any]) -> MediaFormat:
@@ -284,86 +338,3 @@ def _format(row: Row[Any]) -> MediaFormat:
         row.audio_codec_string,
         row.audio_rate,
     )
-
-
-def _stream_spans(key: SegmentKey) -> Any:
-    return and_(span.c.camera == key.camera, span.c.stream == int(key.stream))
-
-
-def _extend_span(conn: Connection, key: SegmentKey, end_ms: int) -> None:
-    start_ms = key.start_ms
-    touching = conn.execute(
-        select(span.c.start_ms, span.c.end_ms).where(
-            _stream_spans(key), span.c.start_ms <= end_ms + JOIN_MS, span.c.end_ms >= start_ms - JOIN_MS
-        )
-    ).all()
-    if touching:
-        start_ms = min(start_ms, *(row.start_ms for row in touching))
-        end_ms = max(end_ms, *(row.end_ms for row in touching))
-        starts = [row.start_ms for row in touching if row.start_ms != start_ms]
-        if starts:
-            conn.execute(delete(span).where(_stream_spans(key), span.c.start_ms.in_(starts)))
-        if any(row.start_ms == start_ms for row in touching):
-            conn.execute(
-                update(span).where(_stream_spans(key), span.c.start_ms == start_ms).values(end_ms=end_ms)
-            )
-            return
-    _insert_span(conn, key, start_ms, end_ms)
-
-
-def _insert_span(conn: Connection, key: SegmentKey, start_ms: int, end_ms: int) -> None:
-    conn.execute(
-        span.insert().values(camera=key.camera, stream=int(key.stream), start_ms=start_ms, end_ms=end_ms)
-    )
-
-
-def _cut_span(conn: Connection, item: Segment) -> None:
-    """Take [start, end) of a deleted file out of the span that holds it, unless a copy still covers it."""
-    key, end_ms = item.key, item.end_ms
-    if between(conn, key.camera, key.stream, key.start_ms + JOIN_MS, max(end_ms - JOIN_MS, key.start_ms + 1)):
-        return
-    rows = conn.execute(
-        select(span.c.start_ms, span.c.end_ms).where(
-            _stream_spans(key), span.c.start_ms < end_ms, span.c.end_ms > key.start_ms
-        )
-    ).all()
-    for row in rows:
-        conn.execute(delete(span).where(_stream_spans(key), span.c.start_ms == row.start_ms))
-        if row.start_ms < key.start_ms - JOIN_MS:
-            _insert_span(conn, key, row.start_ms, key.start_ms)
-        if row.end_ms > end_ms + JOIN_MS:
-            _insert_span(conn, key, end_ms, row.end_ms)
-
-
-def _add_usage(conn: Connection, item: Segment, sign: int) -> None:
-    key = item.key
-    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    footage_ms = item.end_ms - key.start_ms
-    statement = insert(usage_day).values(
-        camera=key.camera,
-        stream=int(key.stream),
-        day=key.start_ms // DAY_MS,
-        volume=item.volume,
-        bytes=sign * item.size,
-        footage_ms=sign * footage_ms,
-        segments=sign,
-    )
-    conn.execute(
-        statement.on_conflict_do_update(
-            index_elements=["camera", "stream", "day", "volume"],
-            set_={
-                "bytes": usage_day.c.bytes + statement.excluded.bytes,
-                "footage_ms": usage_day.c.footage_ms + statement.excluded.footage_ms,
-                "segments": usage_day.c.segments + statement.excluded.segments,
-            },
-        )
-    )
-    if sign < 0:
-        conn.execute(
-            delete(usage_day).where(
-                usage_day.c.camera == key.camera,
-                usage_day.c.stream == int(key.stream),
-                usage_day.c.day == key.start_ms // DAY_MS,
-                usage_day.c.segments <= 0,
-            )
-        )

@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 NAMING = {
@@ -154,6 +155,12 @@ segment = Table(  # one row a recorded file; the path derives from the key (mode
     Column("fragments", LargeBinary, nullable=False),  # model.segment.pack_fragments
     Column("leaving_ms", Big),  # marked for deletion before its file is unlinked (recorder rule 6)
     Column("leaving_reason", String(24)),  # model.deletion.Reason, for the facts written when it is gone
+    Index(
+        "ix_segment_leaving",
+        "leaving_ms",
+        sqlite_where=text("leaving_ms IS NOT NULL"),
+        postgresql_where=text("leaving_ms IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 

@@ -159,6 +159,17 @@ def confirmed_by(conn: Connection, now_ms: int, number: int, question: Question)
     return None
 
 
+def limits_set(conn: Connection, now_ms: int, number: int) -> bool:
+    """Whether a person set how much a volume may hold within the last day."""
+    query = select(journal_table.c.body).where(
+        journal_table.c.camera.is_(None),
+        journal_table.c.kind == "volume_changed",
+        journal_table.c.at_ms > now_ms - CONFIRMED_MS,
+    )
+    bodies = (json.loads(text) for text in conn.execute(query).scalars())
+    return any(b["volume"] == number and {"limit_bytes", "floor_bytes"} & b.keys() for b in bodies)
+
+
 def _first(conn: Connection) -> int:
     return all_volumes(conn)[0].id
 

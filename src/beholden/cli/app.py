@@ -15,12 +15,19 @@ from beholden.cli.camera import change as camera_change
 from beholden.cli.camera import list_command as camera_list
 from beholden.cli.camera import remove as camera_remove
 from beholden.cli.camera import try_command as camera_test
+from beholden.cli.hold import add as hold_add
+from beholden.cli.hold import list_command as hold_list
+from beholden.cli.hold import release as hold_release
 from beholden.cli.user import add as user_add
 from beholden.cli.user import grant as user_grant
 from beholden.cli.user import link as user_link
 from beholden.cli.user import list_command as user_list
 from beholden.cli.user import password as user_password
 from beholden.cli.user import remove as user_remove
+from beholden.cli.volume import add as volume_add
+from beholden.cli.volume import change as volume_change
+from beholden.cli.volume import confirm as volume_confirm
+from beholden.cli.volume import list_command as volume_list
 from beholden.model.errors import BeholdenError
 
 EXIT_FAILED = 1
@@ -36,6 +43,8 @@ app = typer.Typer(
 )
 camera = typer.Typer(help="Add, test, change and remove cameras.", **_PLAIN)  # type: ignore[arg-type]
 user = typer.Typer(help="Accounts and what they may see.", **_PLAIN)  # type: ignore[arg-type]
+volume = typer.Typer(help="Storage directories, their tiers and limits.", **_PLAIN)  # type: ignore[arg-type]
+hold = typer.Typer(help="Footage that no rule may delete.", **_PLAIN)  # type: ignore[arg-type]
 
 app.command("run")(run_command.run)
 app.add_typer(camera, name="camera")
@@ -51,6 +60,15 @@ user.command("password")(user_password.password)
 user.command("link")(user_link.link)
 user.command("grant")(user_grant.grant)
 user.command("remove")(user_remove.remove)
+app.add_typer(volume, name="volume")
+volume.command("add")(volume_add.add)
+volume.command("list")(volume_list.list_volumes)
+volume.command("change")(volume_change.change)
+volume.command("confirm")(volume_confirm.confirm)
+app.add_typer(hold, name="hold")
+hold.command("add")(hold_add.add)
+hold.command("list")(hold_list.list_holds)
+hold.command("release")(hold_release.release)
 app.command("status")(status.status)
 app.command("events")(events.events)
 app.command("check")(check.check)

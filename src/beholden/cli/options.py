@@ -17,6 +17,7 @@ PasswordStdin = Annotated[
     typer.Option("--password-stdin", help="Read the password from standard input (asked for at a terminal)."),
 ]
 CameraName = Annotated[str, typer.Argument(metavar="CAMERA", help="Its name or number.")]
+VolumeName = Annotated[str, typer.Argument(metavar="VOLUME", help="Its number or path.")]
 UserName = Annotated[str, typer.Argument(metavar="NAME", help="The account's name.")]
 Transport = Annotated[
     str | None, typer.Option(metavar="HOW", help="auto (TCP, and UDP when refused), tcp or udp.")

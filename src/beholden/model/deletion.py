@@ -14,6 +14,7 @@ class Reason(enum.StrEnum):
     CAMERA_SHARE = "camera_share"  # its camera has used up its share of storage
     VOLUME_LIMIT = "volume_limit"  # its volume may not hold more
     SPACE = "space"  # the free space its volume keeps was not there
+    LOST = "file_missing"  # its file was not on the disk any more
 
 
 _WORDS = {
@@ -23,6 +24,7 @@ _WORDS = {
     Reason.CAMERA_SHARE: "Deleted by retention before its days were over: the camera's share was used up.",
     Reason.VOLUME_LIMIT: "Deleted by retention before its days were over: the storage reached its limit.",
     Reason.SPACE: "Deleted by retention before its days were over: the disk needed room.",
+    Reason.LOST: "The recorded file is no longer on the disk.",
 }
 
 

@@ -144,7 +144,7 @@ class Footage:
             rows = segments.between(conn, camera, stream, start_ms, end_ms)
             formats = segments.formats(conn, {row.format for row in rows})
             growing = self.growing(conn, camera, stream)
-        found = [self._closed(row, formats[row.format]) for row in rows if row.volume in self._volumes]
+        found = [self._closed(row, formats[row.format]) for row in rows if self._is_readable(row)]
         found += [
             recording
             for recording in growing
@@ -168,13 +168,18 @@ class Footage:
         with self._catalog.read() as conn:
             row = segments.get(conn, key)
             formats = segments.formats(conn, [row.format]) if row else {}
-        if row is not None and row.volume in self._volumes:
+        if row is not None and row.leaving_ms is not None:
+            raise not_recorded()
+        if row is not None and self._is_readable(row):
             return self._closed(row, formats[row.format])
         for volume in self._volumes.values():
             recording = self._walk(key, volume.path_of(key))
             if recording is not None:
                 return recording
         raise not_recorded()
+
+    def _is_readable(self, row: segments.Segment) -> bool:
+        return row.volume in self._volumes and row.leaving_ms is None
 
     def _closed(self, row: segments.Segment, media: MediaFormat) -> Recording:
         path = self._volumes[row.volume].path_of(row.key)

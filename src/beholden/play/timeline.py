@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from beholden.catalog import gaps, segments
+from beholden.catalog import gaps, spans
 from beholden.catalog.segments import JOIN_MS
 from beholden.model.camera import StreamRole
 from beholden.model.gap import GapCause
@@ -61,7 +61,7 @@ class Lane:
 
 def lane(conn: Connection, footage: Footage, camera: int, start_ms: int, end_ms: int) -> Lane:
     """What there is of a camera's main stream in [start_ms, end_ms), the file being written included."""
-    kept = segments.spans(conn, camera, StreamRole.MAIN, start_ms, end_ms)
+    kept = spans.between(conn, camera, StreamRole.MAIN, start_ms, end_ms)
     for recording in footage.growing(conn, camera, StreamRole.MAIN):
         stretch = (recording.key.start_ms, ticks_to_ms(recording.end))
         if stretch[0] < end_ms and stretch[1] > start_ms:
@@ -70,7 +70,7 @@ def lane(conn: Connection, footage: Footage, camera: int, start_ms: int, end_ms:
     return Lane(
         camera,
         joined(kept),
-        [GapStretch(gap.start_ms, gap.end_ms, gap.cause, gap_words(gap.cause)) for gap in found],
+        [GapStretch(gap.start_ms, gap.end_ms, gap.cause, gap_words(gap.cause, gap.detail)) for gap in found],
     )
 
 
@@ -85,6 +85,7 @@ def joined(stretches: list[tuple[int, int]]) -> list[Stretch]:
     return whole
 
 
-def gap_words(cause: GapCause) -> str:
-    """Why footage is missing, for a person."""
-    return _WORDS[cause]
+def gap_words(cause: GapCause, detail: str = "") -> str:
+    """Why footage is missing, for a person; of what was deleted or lost, by which rule or by whom."""
+    told = cause in (GapCause.DELETED, GapCause.FILE_MISSING)
+    return detail if told and detail else _WORDS[cause]

@@ -17,7 +17,7 @@ from beholden.model.segment import SegmentKey, pack_fragments
 from beholden.model.time import ticks_to_ms
 from beholden.record.fmp4 import Layout, Mp4Error, parse_init, walk
 from beholden.record.index import IndexSegment, OpenGap
-from beholden.store.volume import Volume
+from beholden.store.store import Store
 
 log = structlog.get_logger()
 
@@ -34,7 +34,7 @@ class Survey:
     gaps: list[OpenGap]
 
 
-def survey(catalog: Catalog, volume: Volume, cameras: Iterable[int]) -> Survey:
+def survey(catalog: Catalog, volume: Store, cameras: Iterable[int]) -> Survey:
     """Look at the newest files of cameras; reads box headers only, so it is quick.
 
     A stream whose footage ends without a gap being open was being recorded when the recorder died: its gap
@@ -59,7 +59,7 @@ def survey(catalog: Catalog, volume: Volume, cameras: Iterable[int]) -> Survey:
     return found
 
 
-def repair(volume: Volume, volume_id: int, key: SegmentKey) -> IndexSegment | None:
+def repair(volume: Store, volume_id: int, key: SegmentKey) -> IndexSegment | None:
     """Make a file without a row whole: cut after its last whole fragment, hashed, ready to index.
 
     None for a file without any: an empty one is removed, another is moved to ``quarantine/``. OSError as
@@ -90,7 +90,7 @@ def repair(volume: Volume, volume_id: int, key: SegmentKey) -> IndexSegment | No
     )
 
 
-def _new_files(volume: Volume, camera: int, after_ms: int, indexed: set[SegmentKey]) -> list[SegmentKey]:
+def _new_files(volume: Store, camera: int, after_ms: int, indexed: set[SegmentKey]) -> list[SegmentKey]:
     try:
         volume.check()
         keys = volume.open_segments(camera, StreamRole.MAIN, after_ms)
@@ -100,7 +100,7 @@ def _new_files(volume: Volume, camera: int, after_ms: int, indexed: set[SegmentK
     return [key for key in keys if key not in indexed]
 
 
-def _end_ms(volume: Volume, key: SegmentKey) -> int | None:
+def _end_ms(volume: Store, key: SegmentKey) -> int | None:
     try:
         fd = volume.open_read(key)
     except OSError:
@@ -131,7 +131,7 @@ def _hash(fd: int, end: int) -> bytes:
     return digest.digest()
 
 
-def _set_aside(volume: Volume, key: SegmentKey, size: int) -> None:
+def _set_aside(volume: Store, key: SegmentKey, size: int) -> None:
     if size == 0:
         volume.delete(key)
         return

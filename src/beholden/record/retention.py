@@ -1,198 +1,259 @@
-"""Footage leaves when it is too old or the disk needs room: oldest first, never half of it unasked."""
+"""Retention: footage leaves when its days are over or room is needed; nothing held, never half unasked."""
 
 from __future__ import annotations
 
-import json
-import os
+import itertools
 import threading
-from collections.abc import Callable
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator
 
 import structlog
-from sqlalchemy import select
 
-from beholden.catalog import Catalog, cameras, segments
-from beholden.catalog.segments import Segment
-from beholden.catalog.tables import journal
-from beholden.model.camera import StreamRole
+from beholden.catalog import Catalog, CatalogError, holds, keeping
+from beholden.catalog.keeping import Keeping
+from beholden.catalog.segments import DAY_MS, Stored
+from beholden.model.deletion import Reason
 from beholden.model.errors import BeholdenError
-from beholden.model.segment import SegmentKey
 from beholden.model.time import Clock
-from beholden.store.store import Store
+from beholden.record.age import Ages, OnExpired
+from beholden.record.doubt import FEWEST_TO_GAIN, Doubt
+from beholden.record.oldest import Oldest, enough
+from beholden.record.remove import BATCH, Remover
+from beholden.record.shelf import OpenStore, Shelf, below, open_volume, usable_shelves
+from beholden.record.tier import Mover
 
 log = structlog.get_logger()
 
-PASS_SECONDS = 30.0
-DAY_MS = 86_400_000
-_ASKED_MS = 60_000
-FEWEST_TO_DOUBT = 100
-_BATCH = 100
-_MARK_NAME = ".beholden-deleting"
-
-OnExpired = Callable[[int, int], None]
-"""Called with (camera, cutoff_ms): what was derived from older footage must go too."""
+PASS_SECONDS = 5.0
+_CURSORS_SECONDS = 600.0
+_AGE_SECONDS = 30.0
+# Moving pauses for the other rules after so many bytes.
+_MOVED_BYTES = 1 << 30
+_EVER_MS = 1 << 62
 
 
 class Retention:
-    """One volume's retention. ``floor_bytes`` of free space are kept on its file system.
+    """Carries out the rules of all cameras and volumes, pass after pass. One at a time on a site.
 
-    Order of a deletion (recorder rule 6): keys are marked in a file on the volume, the files unlinked and
-    their folders synced, the rows removed, the mark removed. A mark found at a start is finished.
+    The order in which rules win: a hold, the hard maximum age, a camera's share, a volume's limit and floor,
+    the days to keep (longer for parts with events).
     """
 
     def __init__(
         self,
         catalog: Catalog,
-        store: Store,
-        root: Path,
-        volume_id: int,
-        floor_bytes: int,
         clock: Clock,
         on_expired: OnExpired,
+        *,
+        open_store: OpenStore = open_volume,
     ) -> None:
         self._catalog = catalog
-        self._store = store
-        self._mark = root / _MARK_NAME
-        self._volume_id = volume_id
-        self._floor_bytes = floor_bytes
         self._clock = clock
-        self._on_expired = on_expired
-        self._budget = 0
-        self.alarm: BeholdenError | None = None
+        self._open_store = open_store
+        self._doubt = Doubt(catalog, clock)
+        self._remover = Remover(catalog, clock)
+        self._mover = Mover(catalog, clock)
+        self._ages = Ages(catalog, clock, on_expired)
+        self._oldest = Oldest([])
+        self._oldest_at = float("-inf")
+        self._spare: dict[int, int] = {}
+        self._used: dict[int, int] = {}
+        self._troubles: list[BeholdenError] = []
+        self._aged_at = float("-inf")
+        self._cleared: set[int] = set()
+        self._busy = False
+
+    @property
+    def alarms(self) -> list[BeholdenError]:
+        """What a person must look at, as of the last pass."""
+        return [*self._troubles, *self._doubt.alarms, *self._mover.alarms]
 
     def run(self, stop: threading.Event) -> None:
         """Pass after pass until ``stop``; what fails is told and tried again."""
-        while not stop.wait(PASS_SECONDS):
-            try:
-                self.run_once(stop)
-            except (BeholdenError, OSError) as error:
-                log.warning("retention could not finish", cause=str(error))
+        while not stop.wait(0 if self._busy else PASS_SECONDS):
+            self.run_once(stop)
 
     def run_once(self, stop: threading.Event) -> int:
-        """One pass; returns how many files were deleted. StoreError when the volume is not the right one."""
-        self._store.check()
-        deleted = self._finish_marked()
-        with self._catalog.read() as conn:
-            total = segments.count(conn)
-            keep = cameras.keep_days(conn)
-        self._budget = total if total < FEWEST_TO_DOUBT else total // 2
-        self.alarm = None
-        for camera, days in keep.items():
-            deleted += self._delete_old(camera, self._clock.now_ms() - round(days * DAY_MS), stop)
-        return deleted + self._free_space(stop)
-
-    def _delete_old(self, camera: int, cutoff_ms: int, stop: threading.Event) -> int:
+        """One pass; returns how many files were deleted. A volume that cannot be used is left out."""
         deleted = 0
-        confirmed = self._is_confirmed(camera)
-        while not stop.is_set():
-            with self._catalog.read() as conn:
-                rows = segments.ended_before(conn, camera, cutoff_ms, _BATCH)
-            rows = [row for row in rows if row.volume == self._volume_id]
-            if not rows:
-                break
-            if not confirmed and not self._may_delete(len(rows)):
-                self._doubt(
-                    "retention_asks",
-                    "More than half of all footage would be deleted by age at once, so none more is.",
-                    "Check this machine's clock and the days each camera keeps; saving those days confirms.",
-                )
-                return deleted
-            # Nothing at all is to be kept: a person said so.
-            asked_for = cutoff_ms > self._clock.now_ms() - _ASKED_MS
-            self._delete(rows, "deletion asked for" if asked_for else "too old")
-            deleted += len(rows)
-        self._on_expired(camera, cutoff_ms)
-        return deleted
-
-    def _free_space(self, stop: threading.Event) -> int:
-        deleted = 0
-        while self._store.free_bytes() < self._floor_bytes and not stop.is_set():
-            with self._catalog.read() as conn:
-                rows = [row for row in segments.oldest(conn, limit=_BATCH) if row.volume == self._volume_id]
-            rows = self._enough(rows)
-            if not rows:
-                return deleted
-            if not self._may_delete(len(rows)):
-                self._doubt(
-                    "disk_used_by_others",
-                    "Half of all footage was deleted and the disk is still too full: others fill it.",
-                    "Free space on it; the rest of the footage is kept until then.",
-                )
-                return deleted
-            self._delete(rows, "space needed")
-            deleted += len(rows)
-        return deleted
-
-    def _enough(self, rows: list[Segment]) -> list[Segment]:
-        needed = self._floor_bytes - self._store.free_bytes()
-        chosen: list[Segment] = []
-        for row in rows:
-            if needed <= 0:
-                break
-            chosen.append(row)
-            needed -= row.size
-        return chosen
-
-    def _may_delete(self, count: int) -> bool:
-        if count > self._budget:
-            return False
-        self._budget -= count
-        return True
-
-    def _doubt(self, code: str, message: str, next_step: str) -> None:
-        self.alarm = BeholdenError(code, message, next_step)
-        log.error("retention stopped", cause=message)
-
-    def _is_confirmed(self, camera: int) -> bool:
-        """Whether a person set the days this camera keeps within the last day."""
-        query = select(journal.c.body).where(
-            journal.c.camera == camera,
-            journal.c.kind == "camera_changed",
-            journal.c.at_ms > self._clock.now_ms() - DAY_MS,
-        )
-        with self._catalog.read() as conn:
-            return any("keep_days" in json.loads(body) for body in conn.execute(query).scalars())
-
-    def _delete(self, rows: list[Segment], cause: str) -> None:
-        self._write_mark(rows, cause)
-        self._remove(rows, cause)
-
-    def _remove(self, rows: list[Segment], cause: str) -> None:
-        for row in rows:
-            self._store.delete(row.key)
-        now_ms = self._clock.now_ms()
-        with self._catalog.write() as conn:
-            for row in rows:
-                if segments.exists(conn, row.key):
-                    segments.delete_segment(conn, now_ms, row, cause, "retention")
-        self._mark.unlink(missing_ok=True)
-        log.info("footage deleted", cause=cause, segments=len(rows), bytes=sum(row.size for row in rows))
-
-    def _write_mark(self, rows: list[Segment], cause: str) -> None:
-        body = {"cause": cause, "keys": [_key_fields(row.key) for row in rows]}
-        draft = self._mark.with_suffix(".new")
-        with draft.open("w", encoding="ascii") as file:
-            json.dump(body, file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._mark)
-
-    def _finish_marked(self) -> int:
-        """Finish what a crash interrupted."""
+        self._busy = False
         try:
-            body = json.loads(self._mark.read_text(encoding="ascii"))
-            keys = [SegmentKey(c, StreamRole(s), t, e) for c, s, t, e in body["keys"]]
-            cause = str(body["cause"])
-        except FileNotFoundError:
-            return 0
-        except (ValueError, KeyError, TypeError):
-            self._mark.unlink(missing_ok=True)  # half written: nothing was deleted yet
-            return 0
+            shelves, troubles = usable_shelves(self._catalog, self._open_store)
+            self._troubles = [error for _, error in troubles]
+            self._begin(shelves)
+            self._clear_copies(shelves)
+            for shelf in shelves:
+                deleted += self._remover.finish(shelf.store, shelf.row.id)
+                self._mover.finish(shelf)
+            deleted += self._by_age(shelves, stop)
+            deleted += self._by_share(shelves, stop)
+            for shelf in reversed(shelves):
+                deleted += self._by_space(shelf, shelves, stop)
+            for shelf in shelves:
+                deleted += self._move_old(shelf, shelves, stop)
+        except CatalogError as error:
+            log.warning("retention waits for the catalog", cause=error.message)
+        except OSError as error:
+            log.warning("retention could not finish", cause=str(error))
+            self._troubles = [*self._troubles, _cannot_delete(error)]
+        return deleted
+
+    def _clear_copies(self, shelves: list[Shelf]) -> None:
+        """Half copies that a crash left, once for each volume that turns up."""
+        for shelf in shelves:
+            if shelf.row.id not in self._cleared:
+                shelf.store.clear_copies()
+                self._cleared.add(shelf.row.id)
+
+    def _begin(self, shelves: list[Shelf]) -> None:
         with self._catalog.read() as conn:
-            rows = [row for key in keys if (row := segments.get(conn, key)) is not None]
-        self._remove(rows, cause)
-        return len(rows)
+            standing = holds.standing(conn)
+        now = self._clock.monotonic()
+        if standing != list(self._oldest.standing) or now - self._oldest_at > _CURSORS_SECONDS:
+            self._oldest, self._oldest_at = Oldest(standing), now
+        self._doubt.begin([shelf.row for shelf in shelves])
+
+    def _by_age(self, shelves: list[Shelf], stop: threading.Event) -> int:
+        now = self._clock.monotonic()
+        if now - self._aged_at < _AGE_SECONDS:
+            return 0
+        self._aged_at = now
+        deleted = 0
+        with self._catalog.read() as conn:
+            rules = keeping.all_cameras(conn)
+        usable = {shelf.row.id: shelf for shelf in shelves}
+        for volume, reason, rows in self._allowed(rules, usable):
+            if stop.is_set():
+                return deleted
+            deleted += self._delete(usable[volume], rows, reason)
+        for each in rules:
+            self._ages.forget(each, self._oldest.standing)
+        return deleted
+
+    def _allowed(
+        self, rules: list[Keeping], usable: dict[int, Shelf]
+    ) -> Iterator[tuple[int, Reason, list[Stored]]]:
+        """What is due by age, without volumes of which more than half would go and nobody said so."""
+        confirmed: set[int] | None = None
+        doubted: set[int] = set()
+        due = self._due(rules)
+        if any(self._doubt.doubts_ages(shelf.row, due.get(shelf.row.id, 0)) for shelf in usable.values()):
+            since_ms = self._clock.now_ms() - DAY_MS
+            with self._catalog.read() as conn:
+                confirmed = {r.camera for r in rules if keeping.days_set_since(conn, r.camera, since_ms)}
+            due = self._due([each for each in rules if each.camera not in confirmed])
+            doubted = {
+                shelf.row.id
+                for shelf in usable.values()
+                if self._doubt.doubts_ages(shelf.row, due.get(shelf.row.id, 0))
+            }
+        for each in rules:
+            for volume, reason, rows in self._ages.leaving(each, self._oldest.standing):
+                if volume in usable and (volume not in doubted or each.camera in (confirmed or ())):
+                    yield volume, reason, rows
+
+    def _due(self, rules: list[Keeping]) -> Counter[int]:
+        """How many files of each volume are due."""
+        due: Counter[int] = Counter()
+        for each in rules:
+            for volume, _, rows in self._ages.leaving(each, self._oldest.standing):
+                due[volume] += len(rows)
+        return due
+
+    def _by_share(self, shelves: list[Shelf], stop: threading.Event) -> int:
+        """A camera's oldest footage goes beyond its ``max_bytes``."""
+        deleted = 0
+        usable = {shelf.row.id: shelf for shelf in shelves}
+        for camera, over in self._ages.over_share().items():
+            while over > 0 and not stop.is_set():
+                with self._catalog.read() as conn:
+                    found = (r for r in self._oldest.of_camera(conn, camera) if r.volume in usable)
+                    rows = enough(found, over, BATCH)
+                if not rows:
+                    break
+                for volume in sorted({row.volume for row in rows}):
+                    there = [row for row in rows if row.volume == volume]
+                    deleted += self._delete(usable[volume], there, Reason.CAMERA_SHARE)
+                over -= sum(row.size for row in rows)
+        return deleted
+
+    def _by_space(self, shelf: Shelf, shelves: list[Shelf], stop: threading.Event) -> int:
+        """Free what a volume's floor and limit ask for, and a little more, so that what is written until the
+        next pass finds room: to the next tier while there is one, else for good."""
+        margin = self._margin(shelf)
+        if shelf.shortage <= -margin // 2:
+            self._doubt.has_room(shelf.row)
+            return 0
+        lower = below(shelf, shelves)
+        if lower is None:
+            return self._free(shelf, shelf.shortage + margin, stop)
+        deleted = self._move(shelf, lower, shelf.shortage + margin, _EVER_MS, stop)
+        if shelf.store.free_bytes() < shelf.row.floor_bytes // 2:
+            # Moving is slower than recording: rather the oldest footage than the newest.
+            deleted += self._free(shelf, shelf.shortage, stop)
+        return deleted
+
+    def _move_old(self, shelf: Shelf, shelves: list[Shelf], stop: threading.Event) -> int:
+        lower, days = below(shelf, shelves), shelf.row.move_after_days
+        if lower is None or days is None:
+            return 0
+        return self._move(shelf, lower, _MOVED_BYTES, self._clock.now_ms() - round(days * DAY_MS), stop)
+
+    def _move(self, shelf: Shelf, lower: Shelf, needed: int, before_ms: int, stop: threading.Event) -> int:
+        """Move the oldest footage that ended by an instant to the next tier, making room for it there; held
+        footage too, for it is not deleted. Returns how many files had to go for it."""
+        with self._catalog.read() as conn:
+            oldest = itertools.takewhile(
+                lambda row: row.end_ms <= before_ms, Oldest([]).of_volume(conn, shelf.row.id)
+            )
+            rows = self._mover.movable(enough(oldest, min(needed, _MOVED_BYTES), BATCH))
+        size = sum(row.size for row in rows)
+        deleted = 0
+        if rows and lower.shortage + size > 0:
+            deleted = self._free(lower, lower.shortage + size, stop)
+        if rows and lower.shortage + size <= 0 and not stop.is_set():
+            moved = self._mover.move(shelf, lower, rows, stop)
+            self._busy = self._busy or 0 < moved >= _MOVED_BYTES
+        return deleted
+
+    def _free(self, shelf: Shelf, needed: int, stop: threading.Event) -> int:
+        deleted = freed = 0
+        reason = Reason.VOLUME_LIMIT if shelf.is_over_limit else Reason.SPACE
+        while needed > freed and not stop.is_set():
+            with self._catalog.read() as conn:
+                rows = enough(self._oldest.of_volume(conn, shelf.row.id), needed - freed, FEWEST_TO_GAIN)
+            if not rows or not self._doubt.may_free(shelf.row, len(rows)):
+                break
+            before = shelf.store.free_bytes()
+            size = sum(row.size for row in rows)
+            deleted += self._delete(shelf, rows, reason)
+            freed += size
+            gained = shelf.store.free_bytes() - before
+            if reason is Reason.SPACE and not self._doubt.gains(shelf.row, len(rows), size, gained):
+                break
+        return deleted
+
+    def _delete(self, shelf: Shelf, rows: list[Stored], reason: Reason) -> int:
+        gone = self._remover.delete(shelf.store, rows, reason)
+        shelf.used -= sum(row.size for row in gone)
+        self._doubt.deleted(shelf.row, len(gone))
+        return len(gone)
+
+    def _margin(self, shelf: Shelf) -> int:
+        """Twice what was written since the last pass, within a hundredth and a tenth of what there is."""
+        if shelf.row.tier != 0:
+            return 0  # what moves there makes its own room
+        most = shelf.row.limit_bytes or shelf.store.total_bytes()
+        grown = shelf.used - self._used.get(shelf.row.id, shelf.used)
+        self._used[shelf.row.id] = shelf.used
+        wanted = min(max(2 * grown, self._spare.get(shelf.row.id, 0) * 9 // 10), most // 10)
+        self._spare[shelf.row.id] = wanted
+        return wanted
 
 
-def _key_fields(key: SegmentKey) -> tuple[int, int, int, int]:
-    return key.camera, int(key.stream), key.start_ms, key.epoch
+def _cannot_delete(error: OSError) -> BeholdenError:
+    return BeholdenError(
+        "cannot_delete",
+        f"Old footage cannot be deleted: {error.strerror or error}.",
+        "Check the disk and its mount; deletion goes on by itself when it works again.",
+    )

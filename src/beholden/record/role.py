@@ -41,6 +41,7 @@ log = structlog.get_logger()
 _DISK_STOP_SECONDS = 4.0
 _INDEX_STOP_SECONDS = 2.0
 _CATALOG_RETRY_SECONDS = 1.0
+_TIDY_SECONDS = 10.0
 
 
 def run_recorder(
@@ -101,11 +102,9 @@ class _Shard:
         ending.callback(self._index.stop, _INDEX_STOP_SECONDS)
         self._disk = DiskWriter(self._volume, self._on_closed)
         ending.callback(self._disk.stop, _DISK_STOP_SECONDS)
-        self._reconciler = Reconciler(catalog, self._volume, row.id, clock, self._index.put, self._owns)
+        self._reconciler = Reconciler(catalog, clock, self._index.put, self._owns)
         expire = functools.partial(expire_events, catalog, data_dir / "stills", clock)
-        self._retention = Retention(
-            catalog, self._volume, self._volume.path, row.id, row.floor_bytes, clock, expire
-        )
+        self._retention = Retention(catalog, clock, expire)
         self._loop = IngestLoop(clock)
         ending.callback(self._loop.close)
         analysis = AnalysisFeed(socket_path(data_dir, "analyser"), clock, self._loop.wake)
@@ -133,6 +132,10 @@ class _Shard:
         self._loop.call_every(1.0, self._heartbeat)
         self._loop.call_every(1.0, self._recorder.tick)
         threading.Thread(target=self._tidy, args=(found.unindexed,), name="tidy", daemon=True).start()
+        if self._shard == 0:
+            threading.Thread(
+                target=self._retention.run, args=(self._background,), name="retention", daemon=True
+            ).start()
         threading.Thread(target=self._stop_with, args=(stop,), name="stop", daemon=True).start()
         roster.start()
         self._heartbeat()
@@ -172,23 +175,22 @@ class _Shard:
         )
 
     def _tidy(self, unindexed: list[SegmentKey]) -> None:
-        """In the background: repair, reconcile once, then retention for as long as the recorder runs."""
+        """In the background: repair what the last run left, then compare catalog and volumes when due."""
         stop = self._background
-        self._reconciler.repair(unindexed, stop)
-        try:
-            self._reconciler.find_orphans(stop)
-            if self._shard == 0:
-                self._reconciler.find_missing(stop)
-        except (BeholdenError, OSError) as error:
-            log.warning("catalog and volume could not be compared", cause=str(error))
-        if self._shard == 0:
-            self._retention.run(stop)
+        self._reconciler.repair(self._volume, self._row.id, unindexed, stop)
+        while True:
+            try:
+                self._reconciler.run_due(stop)
+            except (BeholdenError, OSError) as error:
+                log.warning("catalog and volumes could not be compared", cause=str(error))
+            if stop.wait(_TIDY_SECONDS):
+                return
 
     def _alarms(self) -> list[BeholdenError]:
         trouble = self._disk.trouble
         found = [trouble.error if trouble is not None else None, self._index.trouble]
-        found += [self._reconciler.alarm, self._retention.alarm]
-        return [alarm for alarm in found if alarm is not None]
+        told = [alarm for alarm in found if alarm is not None]
+        return [*told, *self._reconciler.alarms, *self._retention.alarms]
 
 
 def _open_catalog(

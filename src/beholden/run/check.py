@@ -1,4 +1,4 @@
-"""Holding the catalog against the files, at three costs. It reports; it changes nothing."""
+"""Holding the catalog against the files of all volumes, at three costs. It reports; ``run.mend`` repairs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from beholden.catalog import Catalog, segments, volumes
-from beholden.catalog.segments import Segment
-from beholden.catalog.volumes import VolumeRow
+from beholden.catalog import Catalog, segments, usage
+from beholden.catalog.segments import Stored
 from beholden.model.segment import SegmentKey
-from beholden.store.store import StoreError
-from beholden.store.volume import Volume
+from beholden.record.compare import pairs
+from beholden.record.shelf import Shelf, open_volume, usable_shelves
+from beholden.store.store import FoundFile, Store
 
-PAGE = 1000
 _READ_BYTES = 1024**2
 # The file being written, and one whose row waits for the catalog, are not faults.
 OPEN_MS = 180_000
@@ -36,6 +35,8 @@ class Fault(enum.StrEnum):
     VOLUME = "volume"  # the storage directory is missing or another
     MISSING = "missing"  # a row without its file
     UNKNOWN = "unknown"  # a file without its row
+    COPY = "copy"  # a file whose row names another volume: a move was interrupted
+    LEAVING = "leaving"  # marked for deletion, and not deleted
     SIZE = "size"
     HASH = "hash"
     UNREADABLE = "unreadable"
@@ -43,12 +44,15 @@ class Fault(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong. ``path`` is absolute; ``remedy`` says what would mend it."""
+    """One thing that is wrong. ``path`` is absolute; ``remedy`` says what would mend it. ``volume`` is where
+    it was found, ``key`` which file it is (None for a whole volume)."""
 
     fault: Fault
     path: Path
     detail: str
     remedy: str
+    volume: int = 0
+    key: SegmentKey | None = None
 
 
 @dataclass(slots=True)
@@ -63,82 +67,101 @@ def check(
     catalog: Catalog, depth: Depth, now_ms: int, tally: Tally, on_file: Callable[[], None] = lambda: None
 ) -> Iterator[Finding]:
     """What is wrong, as it is found. ``on_file`` is called for each file looked at; ``tally`` is filled."""
-    with catalog.read() as conn:
-        rows = volumes.all_volumes(conn)
-    for row in rows:
-        try:
-            volume = Volume.open(Path(row.path), row.uuid)
-        except StoreError as error:
-            # Nothing of it can be judged: a missing disk is not a thousand missing files.
-            yield Finding(Fault.VOLUME, Path(row.path), error.message, error.next_step)
-            continue
-        yield from _rows(catalog, row, volume, depth, tally, on_file)
-        yield from _files(catalog, volume, now_ms)
-
-
-def _rows(
-    catalog: Catalog, row: VolumeRow, volume: Volume, depth: Depth, tally: Tally, on_file: Callable[[], None]
-) -> Iterator[Finding]:
-    after: SegmentKey | None = None
-    while True:
+    shelves, troubles = usable_shelves(catalog, open_volume)
+    for lost, trouble in troubles:
+        # Nothing of it can be judged: a missing disk is not a thousand missing files.
+        yield Finding(Fault.VOLUME, Path(lost.path), trouble.message, trouble.next_step, lost.id)
+    for shelf in shelves:
         with catalog.read() as conn:
-            page = segments.keys_on_volume(conn, row.id, after=after, limit=PAGE)
-        for item in page:
-            finding = _one(volume, item, depth)
-            if finding is not None and _is_still_indexed(catalog, item):
-                yield finding
-            tally.files += 1
-            tally.bytes += item.size
-            on_file()
-        if len(page) < PAGE:
-            return
-        after = page[-1].key
+            indexed = {camera for camera, _, _ in usage.streams_on(conn, shelf.row.id)}
+        for camera in sorted(indexed | set(shelf.store.cameras())):
+            for row, file in pairs(catalog, shelf.store, shelf.row.id, camera):
+                if row is not None:
+                    tally.files += 1
+                    tally.bytes += row.size
+                    on_file()
+                finding = _judge(catalog, shelf, row, file, depth, now_ms)
+                if finding is not None:
+                    yield finding
 
 
-def _one(volume: Volume, item: Segment, depth: Depth) -> Finding | None:
-    path = volume.path_of(item.key)
+def _judge(
+    catalog: Catalog, shelf: Shelf, row: Stored | None, file: FoundFile | None, depth: Depth, now_ms: int
+) -> Finding | None:
+    if row is None:
+        return _without_row(catalog, shelf, file, now_ms) if file is not None else None
+    finding = _without_file(shelf, row) if file is None else _compare(shelf, row, file, depth)
+    if finding is None or _place(catalog, row.key) != (shelf.row.id, False):
+        return None  # retention deleted it, or it moved, between our two looks
+    return finding
+
+
+def _without_file(shelf: Shelf, row: Stored) -> Finding | None:
+    if shelf.store.path_of(row.key).exists():
+        return None
+    remedy = "A repair, or the next start, records a gap there."
+    return _finding(shelf, Fault.MISSING, row.key, "It is in the catalog and not on the disk.", remedy)
+
+
+def _compare(shelf: Shelf, row: Stored, file: FoundFile, depth: Depth) -> Finding | None:
+    if depth is Depth.PRESENCE:
+        return None
+    if file.size != row.size:
+        detail = f"It has {file.size} bytes where {row.size} were recorded."
+        remedy = "It was changed after recording; restore it from a copy. A repair cuts what was added."
+        return _finding(shelf, Fault.SIZE, row.key, detail, remedy)
+    if depth is not Depth.HASH:
+        return None
     try:
-        size = path.stat().st_size
-        digest = _digest(volume, item.key) if depth is Depth.HASH else item.sha256
-    except FileNotFoundError:
-        remedy = "The next start records a gap there."
-        return Finding(Fault.MISSING, path, "It is in the catalog and not on the disk.", remedy)
+        digest = digest_of(shelf.store, row.key, row.size)
     except OSError as error:
         detail = f"It cannot be read: {os.strerror(error.errno or 0)}."
-        return Finding(Fault.UNREADABLE, path, detail, "Look at the disk's health.")
-    if depth is not Depth.PRESENCE and size != item.size:
-        detail = f"It has {size} bytes where {item.size} were recorded."
-        return Finding(Fault.SIZE, path, detail, "It was changed after recording; restore it from a copy.")
-    if digest != item.sha256:
+        return _finding(shelf, Fault.UNREADABLE, row.key, detail, "Look at the disk's health.")
+    if digest != row.sha256:
         detail = "Its SHA-256 is not the one recorded when it was closed."
-        return Finding(Fault.HASH, path, detail, "It was changed after recording; restore it from a copy.")
+        remedy = "It was changed after recording; restore it from a copy."
+        return _finding(shelf, Fault.HASH, row.key, detail, remedy)
     return None
 
 
-def _files(catalog: Catalog, volume: Volume, now_ms: int) -> Iterator[Finding]:
-    for key in volume.walk():
-        with catalog.read() as conn:
-            if segments.exists(conn, key):
-                continue
-        path = volume.path_of(key)
-        try:
-            touched_ms = path.stat().st_mtime * 1000
-        except FileNotFoundError:
-            continue
-        if now_ms - touched_ms > OPEN_MS:
-            detail = "It is on the disk and not in the catalog."
-            yield Finding(Fault.UNKNOWN, path, detail, "The next start indexes it.")
+def _without_row(catalog: Catalog, shelf: Shelf, file: FoundFile, now_ms: int) -> Finding | None:
+    if now_ms - file.changed_ms <= OPEN_MS or not shelf.store.path_of(file.key).exists():
+        return None
+    place = _place(catalog, file.key)
+    if place is None:
+        detail, remedy = (
+            "It is on the disk and not in the catalog.",
+            "A repair, or the next start, indexes it.",
+        )
+        return _finding(shelf, Fault.UNKNOWN, file.key, detail, remedy)
+    number, leaves = place
+    if leaves:
+        detail, remedy = "Its deletion was begun and not finished.", "A repair, or the recorder, finishes it."
+        return _finding(shelf, Fault.LEAVING, file.key, detail, remedy)
+    if number != shelf.row.id:
+        detail = "The catalog finds it on another volume."
+        return _finding(
+            shelf, Fault.COPY, file.key, detail, "A repair, or the next start, keeps one of both."
+        )
+    return None
 
 
-def _is_still_indexed(catalog: Catalog, item: Segment) -> bool:
-    """Retention may have deleted it between our two looks."""
+def _finding(shelf: Shelf, fault: Fault, key: SegmentKey, detail: str, remedy: str) -> Finding:
+    return Finding(fault, shelf.store.path_of(key), detail, remedy, shelf.row.id, key)
+
+
+def _place(catalog: Catalog, key: SegmentKey) -> tuple[int, bool] | None:
+    """On which volume a file is indexed, and whether it is marked for deletion."""
     with catalog.read() as conn:
-        return segments.exists(conn, item.key)
+        row = segments.get(conn, key)
+    return None if row is None else (row.volume, row.leaving_ms is not None)
 
 
-def _digest(volume: Volume, key: SegmentKey) -> bytes:
+def digest_of(store: Store, key: SegmentKey, size: int) -> bytes:
+    """SHA-256 of the first ``size`` bytes of a file. OSError as the disk raises."""
     digest = hashlib.sha256()
-    with os.fdopen(volume.open_read(key), "rb") as file:
-        while block := file.read(_READ_BYTES):
+    with os.fdopen(store.open_read(key), "rb") as file:
+        while size > 0 and (block := file.read(min(size, _READ_BYTES))):
             digest.update(block)
+            size -= len(block)
     return digest.digest()

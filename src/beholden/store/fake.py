@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from beholden.model.segment import SegmentKey
@@ -16,9 +17,11 @@ from beholden.store.volume import Volume
 class FakeStore(Volume):
     """A ``Store`` in a temporary directory whose faults a test switches on and off.
 
-    ``full``: writing and creating fail with ENOSPC. ``broken``: they fail with EIO. ``lost``: the directory
-    is as if unmounted. ``hold()`` makes writers wait until ``release()``, as a disk that has become slow.
-    ``free`` overrides the free space. ``log`` notes the order of operations.
+    ``full``: writing and creating fail with ENOSPC. ``broken``: they, syncing and deleting fail with EIO.
+    ``read_only``: the same with EROFS, as after a remount. ``lost``: the directory is as if unmounted.
+    ``hold()`` makes writers wait until ``release()``; ``slow_bytes`` lets them write so many bytes a second.
+    ``free`` overrides the free space. ``log`` notes the order of operations, and ``before`` is called with
+    the name of each: it may raise, as a crash at that step would end everything.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,6 +30,9 @@ class FakeStore(Volume):
         self.full = False
         self.broken = False
         self.lost = False
+        self.read_only = False
+        self.slow_bytes: int | None = None
+        self.before: Callable[[str], None] | None = None
         self.free: int | Callable[[], int] | None = None
         self.log: list[str] = []
         self._open = threading.Event()
@@ -41,37 +47,52 @@ class FakeStore(Volume):
         self._open.set()
 
     def check(self) -> None:
-        """As Volume; also refuses while ``lost``."""
+        """As Volume; also refuses while ``lost`` or ``read_only``."""
         if self.lost:
             raise StoreError(
                 "volume_missing", f"The storage directory {self.path} is not there.", "Mount it."
+            )
+        if self.read_only:
+            raise StoreError(
+                "volume_read_only",
+                f"The storage directory {self.path} cannot be written: {os.strerror(errno.EROFS)}.",
+                "Make it writable for this user; recording goes on by itself then.",
             )
         super().check()
 
     def create_exclusive(self, key: SegmentKey) -> int:
         """As Volume, with faults."""
-        self._fail()
-        self.log.append("create")
+        self._step("create")
         return super().create_exclusive(key)
 
     def write(self, fd: int, data: bytes) -> None:
-        """As Volume, with faults."""
+        """As Volume, with faults; ``slow_bytes`` a second at most when that is set."""
         self._open.wait()
-        self._fail()
-        self.log.append("write")
+        self._step("write")
+        if self.slow_bytes is not None:
+            time.sleep(len(data) / self.slow_bytes)
         super().write(fd, data)
 
     def sync(self, fd: int, key: SegmentKey) -> None:
         """As Volume, with faults."""
-        if self.broken:
-            self._fail()
-        self.log.append("sync")
+        self._step("sync", writes=False)
         super().sync(fd, key)
 
-    def delete(self, key: SegmentKey) -> None:
-        """As Volume."""
-        self.log.append("delete")
-        super().delete(key)
+    def delete_many(self, keys: Iterable[SegmentKey]) -> None:
+        """As Volume, with faults, one file after another."""
+        for key in keys:
+            self._step("delete", writes=False)
+            super().delete_many([key])
+
+    def begin_copy(self, key: SegmentKey) -> int:
+        """As Volume, with faults."""
+        self._step("begin copy")
+        return super().begin_copy(key)
+
+    def finish_copy(self, key: SegmentKey) -> None:
+        """As Volume, with faults."""
+        self._step("finish copy", writes=False)
+        super().finish_copy(key)
 
     def free_bytes(self) -> int:
         """As Volume, unless ``free`` is set."""
@@ -79,7 +100,16 @@ class FakeStore(Volume):
             return super().free_bytes()
         return self.free() if callable(self.free) else self.free
 
-    def _fail(self) -> None:
-        for fault, code in ((self.lost, errno.ENOENT), (self.full, errno.ENOSPC), (self.broken, errno.EIO)):
+    def _step(self, what: str, *, writes: bool = True) -> None:
+        if self.before is not None:
+            self.before(what)
+        faults = (
+            (self.lost and writes, errno.ENOENT),
+            (self.full and writes, errno.ENOSPC),
+            (self.read_only, errno.EROFS),
+            (self.broken, errno.EIO),
+        )
+        for fault, code in faults:
             if fault:
                 raise OSError(code, os.strerror(code))
+        self.log.append(what)

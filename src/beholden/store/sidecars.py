@@ -17,7 +17,7 @@ import fcntl
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ _MAGIC = b"BHSIDE"
 _HEAD = struct.Struct(">6sBB")  # magic, version, kind
 _BLOCK = struct.Struct(">HBqIqII")  # mark, live, segment start, epoch, first instant, size, CRC-32 of payload
 _MARK = 0x5B1D
+_HOUR_MS = 3_600_000
 _LIVE_AT = 2  # where ``live`` lies in a block's header
 
 
@@ -101,14 +102,21 @@ def read_blocks(path: Path, kind: SideKind) -> list[Block]:
     ]
 
 
-def forget(root: Path, key: SegmentKey) -> None:
-    """Overwrite a segment's blocks durably; a side-car without others goes. May raise OSError."""
-    for kind in SideKind:
-        path = sidecar_path(root, key, kind)
+def forget(root: Path, keys: Iterable[SegmentKey]) -> None:
+    """Overwrite segments' blocks durably; a side-car without others goes. May raise OSError."""
+    by_hour: dict[tuple[int, int, int], list[SegmentKey]] = {}
+    for key in keys:
+        by_hour.setdefault((key.camera, int(key.stream), key.start_ms // _HOUR_MS), []).append(key)
+    names: dict[tuple[Path, SideKind], set[tuple[int, int]]] = {}
+    for each in by_hour.values():
+        for kind in SideKind:
+            gone = names.setdefault((sidecar_path(root, each[0], kind), kind), set())
+            gone.update((key.start_ms, key.epoch) for key in each)
+    for (path, kind), gone in names.items():
         with contextlib.suppress(FileNotFoundError), _locked(path) as fd:
             data = _read(fd)
             places = list(_places(data, kind))
-            own = [place for place in places if (place.segment_ms, place.epoch) == (key.start_ms, key.epoch)]
+            own = [place for place in places if (place.segment_ms, place.epoch) in gone]
             for place in own:
                 os.pwrite(fd, bytes(1), place.offset + _LIVE_AT)
                 os.pwrite(fd, bytes(place.size), place.offset + _BLOCK.size)

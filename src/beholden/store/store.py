@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from beholden.model.camera import StreamRole
 from beholden.model.errors import BeholdenError
@@ -16,11 +16,24 @@ class StoreError(BeholdenError):
     ``volume_read_only``, ``volume_unreadable``."""
 
 
+class FoundFile(NamedTuple):
+    """A file as it lies there; ``changed_ms`` is when it was last written, epoch milliseconds."""
+
+    key: SegmentKey
+    size: int
+    changed_ms: int
+
+
 class Store(Protocol):
     """Files named by segment keys. Every method may raise OSError as the disk does; nothing else.
 
     Real: ``beholden.store.volume.Volume``. Fake: ``beholden.store.fake.FakeStore``.
     """
+
+    @property
+    def path(self) -> Path:
+        """The directory itself."""
+        ...
 
     def path_of(self, key: SegmentKey) -> Path:
         """Where a segment lies or would lie."""
@@ -51,8 +64,44 @@ class Store(Protocol):
         when it is gone already."""
         ...
 
+    def delete_many(self, keys: Iterable[SegmentKey]) -> None:
+        """As ``delete`` of each, syncing every folder once."""
+        ...
+
+    def begin_copy(self, key: SegmentKey) -> int:
+        """A descriptor to write and read a copy of another volume's file with; not yet under its name."""
+        ...
+
+    def finish_copy(self, key: SegmentKey) -> None:
+        """Give a synced copy its name, durably."""
+        ...
+
+    def clear_copies(self) -> None:
+        """Remove what interrupted copies left."""
+        ...
+
     def open_segments(self, camera: int, stream: StreamRole, after_ms: int) -> list[SegmentKey]:
         """Keys of files that begin at or after an instant, in order."""
+        ...
+
+    def sync_path(self, key: SegmentKey) -> None:
+        """Make a closed file and its name durable."""
+        ...
+
+    def truncate(self, key: SegmentKey, size: int) -> None:
+        """Cut a file durably."""
+        ...
+
+    def quarantine(self, key: SegmentKey) -> Path:
+        """Move a file nobody can play aside; returns where it is now."""
+        ...
+
+    def cameras(self) -> list[int]:
+        """Which cameras have files, by number."""
+        ...
+
+    def files(self, camera: int) -> Iterator[FoundFile]:
+        """A camera's files with their sizes, in key order."""
         ...
 
     def walk(self) -> Iterator[SegmentKey]:

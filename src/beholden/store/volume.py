@@ -7,7 +7,7 @@ import errno
 import os
 import tempfile
 import uuid as uuids
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -15,10 +15,12 @@ from beholden.model.camera import StreamRole
 from beholden.model.segment import SegmentKey
 from beholden.model.time import from_ms
 from beholden.store import sidecars
-from beholden.store.store import StoreError
+from beholden.store.store import FoundFile, StoreError
 
 IDENTITY_NAME = ".beholden-volume"
 QUARANTINE_NAME = "quarantine"
+_COPIES_NAME = ".copies"
+_TRIES = 5
 
 
 class Volume:
@@ -75,11 +77,13 @@ class Volume:
         """A descriptor to write a new file with; FileExistsError when the key is taken."""
         path = self.path_of(key)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        try:
-            return os.open(path, flags, 0o640)
-        except FileNotFoundError:
-            self._make_folders(path.parent)
-            return os.open(path, flags, 0o640)
+        for _ in range(_TRIES):
+            try:
+                return os.open(path, flags, 0o640)
+            except FileNotFoundError:
+                # Made here; whoever deletes old footage may remove it again before we use it.
+                self._make_folders(path.parent)
+        return os.open(path, flags, 0o640)
 
     def write(self, fd: int, data: bytes) -> None:
         """Append all of ``data``."""
@@ -99,18 +103,34 @@ class Volume:
     def delete(self, key: SegmentKey) -> None:
         """Remove a file durably with its blocks in side-cars, and its folders when they are empty; no error
         when it is gone already."""
-        path = self.path_of(key)
-        path.unlink(missing_ok=True)
-        sidecars.forget(self.path, key)
-        if path.parent.is_dir():
-            _sync_folder(path.parent)
-        for folder in list(path.parents)[:4]:  # hour, day, stream, camera
-            try:
-                folder.rmdir()
-            except FileNotFoundError:
-                continue
-            except OSError:
-                return  # it still holds something
+        self.delete_many([key])
+
+    def delete_many(self, keys: Iterable[SegmentKey]) -> None:
+        """As ``delete`` of each, but every folder is synced, and every side-car written, only once."""
+        keys = list(keys)
+        folders: set[Path] = set()
+        for key in keys:
+            path = self.path_of(key)
+            path.unlink(missing_ok=True)
+            folders.add(path.parent)
+        sidecars.forget(self.path, keys)
+        while folders:
+            folders = set(filter(None, map(self._prune, folders)))
+
+    def _prune(self, folder: Path) -> Path | None:
+        """Remove an empty folder and return the one it was in; sync one that still holds something."""
+        if folder == self.path:
+            return None
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            return folder.parent
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            _sync_folder(folder)
+            return None
+        return folder.parent
 
     def sync_path(self, key: SegmentKey) -> None:
         """Make a closed file and its name durable."""
@@ -135,9 +155,30 @@ class Volume:
         folder.mkdir(exist_ok=True)
         target = folder / key.path().replace("/", "_")
         self.path_of(key).rename(target)
-        sidecars.forget(self.path, key)
+        sidecars.forget(self.path, [key])
         _sync_folder(folder)
         return target
+
+    def begin_copy(self, key: SegmentKey) -> int:
+        """A descriptor to write and read a copy of another volume's file with, under a name of its own; what
+        an earlier attempt left there is overwritten."""
+        self._need_identity()
+        path = self._copy_path(key)
+        path.parent.mkdir(mode=0o750, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+
+    def finish_copy(self, key: SegmentKey) -> None:
+        """Give a copy that was verified and synced its name, durably; it replaces what has that name."""
+        target = self.path_of(key)
+        self._make_folders(target.parent)
+        self._copy_path(key).rename(target)
+        _sync_folder(target.parent)
+
+    def clear_copies(self) -> None:
+        """Remove what interrupted copies left."""
+        folder = self.path / _COPIES_NAME
+        for name in _names(folder):
+            (folder / name).unlink(missing_ok=True)
 
     def open_segments(self, camera: int, stream: StreamRole, after_ms: int) -> list[SegmentKey]:
         """Keys of files that begin at or after an instant, in order; only the hours since are listed."""
@@ -155,13 +196,28 @@ class Volume:
 
     def walk(self) -> Iterator[SegmentKey]:
         """Keys of all files, camera by camera in order of time; files that are not ours are stepped over."""
-        for camera in _names(self.path):
-            if not camera.startswith("cam-"):
-                continue
-            for stream in _names(self.path / camera):
-                for day in _names(self.path / camera / stream):
-                    for hour in _names(self.path / camera / stream / day):
-                        yield from sorted(self._keys(self.path / camera / stream / day / hour))
+        for camera in self.cameras():
+            for folder in self._hours(camera):
+                yield from sorted(self._keys(folder))
+
+    def files(self, camera: int) -> Iterator[FoundFile]:
+        """A camera's files with their sizes, in key order; much quicker than asking for each."""
+        for folder in self._hours(camera):
+            found = []
+            gone = contextlib.suppress(FileNotFoundError, NotADirectoryError)
+            with gone, os.scandir(folder) as entries:
+                for entry in entries:
+                    key = self._key(folder, entry.name)
+                    with contextlib.suppress(FileNotFoundError):
+                        if key is not None:
+                            status = entry.stat()
+                            found.append(FoundFile(key, status.st_size, int(status.st_mtime * 1000)))
+            yield from sorted(found)
+
+    def cameras(self) -> list[int]:
+        """Which cameras have folders here, by number."""
+        names = [name.removeprefix("cam-") for name in _names(self.path) if name.startswith("cam-")]
+        return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
 
     def free_bytes(self) -> int:
         """Free space for this user on the file system."""
@@ -176,15 +232,35 @@ class Volume:
     def _keys(self, folder: Path) -> list[SegmentKey]:
         keys = []
         for name in _names(folder):
-            relative = (folder / name).relative_to(self.path).as_posix()
-            with contextlib.suppress(ValueError, KeyError, OverflowError):
-                keys.append(SegmentKey.from_path(relative))
+            key = self._key(folder, name)
+            if key is not None:
+                keys.append(key)
         return keys
+
+    def _key(self, folder: Path, name: str) -> SegmentKey | None:
+        camera, stream, day, hour = folder.parts[-4:]
+        try:
+            return SegmentKey.from_path(f"{camera}/{stream}/{day}/{hour}/{name}")
+        except (ValueError, KeyError, OverflowError):
+            return None
+
+    def _hours(self, camera: int) -> Iterator[Path]:
+        base = self.path / f"cam-{camera}"
+        for stream in _names(base):
+            for day in _names(base / stream):
+                for hour in _names(base / stream / day):
+                    yield base / stream / day / hour
+
+    def _copy_path(self, key: SegmentKey) -> Path:
+        return self.path / _COPIES_NAME / key.path().replace("/", "_")
+
+    def _need_identity(self) -> None:
+        if not (self.path / IDENTITY_NAME).exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
 
     def _make_folders(self, folder: Path) -> None:
         """Make the folders of a file, but never the volume's own: a disk that is gone must not be made up."""
-        if not (self.path / IDENTITY_NAME).exists():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
+        self._need_identity()
         missing = []
         while not folder.is_dir():
             missing.append(folder)

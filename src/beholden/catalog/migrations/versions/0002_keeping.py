@@ -35,6 +35,13 @@ def upgrade() -> None:
 
     op.add_column("segment", sa.Column("leaving_ms", BIG))
     op.add_column("segment", sa.Column("leaving_reason", sa.String(24)))
+    op.create_index(
+        "ix_segment_leaving",
+        "segment",
+        ["leaving_ms"],
+        sqlite_where=sa.text("leaving_ms IS NOT NULL"),
+        postgresql_where=sa.text("leaving_ms IS NOT NULL"),
+    )
 
     op.create_table(
         "recording_window",

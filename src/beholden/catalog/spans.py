@@ -1,0 +1,92 @@
+"""Spans: unbroken stretches of kept footage, changed together with the files they stand for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, exists, func, select, update
+
+from beholden.catalog.tables import segment, span
+from beholden.model.camera import StreamRole
+
+# Two segments of one connection meet exactly; rounding to milliseconds may part them by this much.
+JOIN_MS = 250
+
+
+def between(
+    conn: Connection, camera: int, stream: StreamRole, start_ms: int, end_ms: int
+) -> list[tuple[int, int]]:
+    """Kept stretches that overlap [start_ms, end_ms), in order, not clipped."""
+    query = (
+        select(span.c.start_ms, span.c.end_ms)
+        .where(_of(camera, stream), span.c.start_ms < end_ms, span.c.end_ms > start_ms)
+        .order_by(span.c.start_ms)
+    )
+    return [(int(row[0]), int(row[1])) for row in conn.execute(query)]
+
+
+def oldest(conn: Connection, camera: int, stream: StreamRole) -> int | None:
+    """When the oldest kept span begins; None when nothing is kept."""
+    value = conn.execute(select(func.min(span.c.start_ms)).where(_of(camera, stream))).scalar()
+    return None if value is None else int(value)
+
+
+def extend(conn: Connection, camera: int, stream: StreamRole, start_ms: int, end_ms: int) -> None:
+    """Footage was added: what touches it becomes one span with it."""
+    touching = conn.execute(
+        select(span.c.start_ms, span.c.end_ms).where(
+            _of(camera, stream), span.c.start_ms <= end_ms + JOIN_MS, span.c.end_ms >= start_ms - JOIN_MS
+        )
+    ).all()
+    if touching:
+        start_ms = min(start_ms, *(row.start_ms for row in touching))
+        end_ms = max(end_ms, *(row.end_ms for row in touching))
+        starts = [row.start_ms for row in touching if row.start_ms != start_ms]
+        if starts:
+            conn.execute(delete(span).where(_of(camera, stream), span.c.start_ms.in_(starts)))
+        if any(row.start_ms == start_ms for row in touching):
+            conn.execute(
+                update(span).where(_of(camera, stream), span.c.start_ms == start_ms).values(end_ms=end_ms)
+            )
+            return
+    _insert(conn, camera, stream, start_ms, end_ms)
+
+
+def cut(conn: Connection, camera: int, stream: StreamRole, start_ms: int, end_ms: int) -> None:
+    """Footage of [start_ms, end_ms) is gone: take it out of the spans that hold it."""
+    rows = conn.execute(
+        select(span.c.start_ms, span.c.end_ms).where(
+            _of(camera, stream), span.c.start_ms < end_ms, span.c.end_ms > start_ms
+        )
+    ).all()
+    for row in rows:
+        conn.execute(delete(span).where(_of(camera, stream), span.c.start_ms == row.start_ms))
+        if row.start_ms < start_ms - JOIN_MS:
+            _insert(conn, camera, stream, row.start_ms, start_ms)
+        if row.end_ms > end_ms + JOIN_MS:
+            _insert(conn, camera, stream, end_ms, row.end_ms)
+
+
+def covered(conn: Connection, camera: int, stream: StreamRole, start_ms: int, end_ms: int) -> bool:
+    """Whether a file that stays reaches well into [start_ms, end_ms)."""
+    last = max(end_ms - JOIN_MS, start_ms + 1)
+    staying = and_(
+        segment.c.camera == camera,
+        segment.c.stream == int(stream),
+        segment.c.start_ms.between(start_ms - LONGEST_MS, last - 1),
+        segment.c.end_ms > start_ms + JOIN_MS,
+        segment.c.leaving_ms.is_(None),
+    )
+    return bool(conn.execute(select(exists().where(staying))).scalar())
+
+
+# No file is longer: those that reach into a range begin at most so much before it, which an index can use.
+LONGEST_MS = 3_600_000
+
+
+def _of(camera: int, stream: StreamRole) -> Any:
+    return and_(span.c.camera == camera, span.c.stream == int(stream))
+
+
+def _insert(conn: Connection, camera: int, stream: StreamRole, start_ms: int, end_ms: int) -> None:
+    conn.execute(span.insert().values(camera=camera, stream=int(stream), start_ms=start_ms, end_ms=end_ms))

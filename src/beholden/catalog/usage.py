@@ -1,0 +1,99 @@
+"""Usage: bytes, length and number of files by camera, day and volume, kept with every change of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from beholden.catalog.tables import usage_day
+from beholden.model.camera import StreamRole
+from beholden.model.segment import SegmentKey
+
+DAY_MS = 86_400_000
+
+_Place = tuple[int, int, int, int]  # camera, stream, day, volume
+
+
+def add(conn: Connection, key: SegmentKey, end_ms: int, size: int, volume: int) -> None:
+    """One file more."""
+    _change(
+        conn, (key.camera, int(key.stream), key.start_ms // DAY_MS, volume), size, end_ms - key.start_ms, 1
+    )
+
+
+def subtract(conn: Connection, rows: Iterable[Any]) -> None:
+    """So many files fewer (``key``, ``end_ms``, ``size``, ``volume`` of each)."""
+    totals: dict[_Place, tuple[int, int, int]] = {}
+    for row in rows:
+        place = (row.key.camera, int(row.key.stream), row.key.start_ms // DAY_MS, row.volume)
+        size, length, count = totals.get(place, (0, 0, 0))
+        totals[place] = (size + row.size, length + row.end_ms - row.key.start_ms, count + 1)
+    for place, (size, length, count) in totals.items():
+        _change(conn, place, -size, -length, -count)
+        camera, stream, day, volume = place
+        conn.execute(
+            delete(usage_day).where(
+                usage_day.c.camera == camera,
+                usage_day.c.stream == stream,
+                usage_day.c.day == day,
+                usage_day.c.volume == volume,
+                usage_day.c.segments <= 0,
+            )
+        )
+
+
+def bytes_by_volume(conn: Connection) -> dict[int, int]:
+    """Bytes of indexed footage on each volume that has any."""
+    query = select(usage_day.c.volume, func.sum(usage_day.c.bytes)).group_by(usage_day.c.volume)
+    return {row[0]: int(row[1]) for row in conn.execute(query)}
+
+
+def bytes_by_camera(conn: Connection) -> dict[int, int]:
+    """Bytes of indexed footage of each camera that has any."""
+    query = select(usage_day.c.camera, func.sum(usage_day.c.bytes)).group_by(usage_day.c.camera)
+    return {row[0]: int(row[1]) for row in conn.execute(query)}
+
+
+def files_by_volume(conn: Connection) -> dict[int, int]:
+    """How many files are indexed on each volume that has any."""
+    query = select(usage_day.c.volume, func.sum(usage_day.c.segments)).group_by(usage_day.c.volume)
+    return {row[0]: int(row[1]) for row in conn.execute(query)}
+
+
+def files_by_camera(conn: Connection, volume: int) -> dict[int, int]:
+    """How many files of each camera are indexed on one volume."""
+    query = select(usage_day.c.camera, func.sum(usage_day.c.segments)).where(usage_day.c.volume == volume)
+    return {row[0]: int(row[1]) for row in conn.execute(query.group_by(usage_day.c.camera))}
+
+
+def streams_on(conn: Connection, volume: int) -> list[tuple[int, StreamRole, int]]:
+    """(camera, stream, start of its oldest day in epoch ms) of what lies on a volume."""
+    query = (
+        select(usage_day.c.camera, usage_day.c.stream, func.min(usage_day.c.day))
+        .where(usage_day.c.volume == volume)
+        .group_by(usage_day.c.camera, usage_day.c.stream)
+    )
+    return [(row[0], StreamRole(row[1]), row[2] * DAY_MS) for row in conn.execute(query)]
+
+
+def _change(
+    conn: Connection, place: tuple[int, int, int, int], size: int, length_ms: int, count: int
+) -> None:
+    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+    camera, stream, day, volume = place
+    statement = insert(usage_day).values(
+        camera=camera, stream=stream, day=day, volume=volume, bytes=size, footage_ms=length_ms, segments=count
+    )
+    conn.execute(
+        statement.on_conflict_do_update(
+            index_elements=["camera", "stream", "day", "volume"],
+            set_={
+                "bytes": usage_day.c.bytes + statement.excluded.bytes,
+                "footage_ms": usage_day.c.footage_ms + statement.excluded.footage_ms,
+                "segments": usage_day.c.segments + statement.excluded.segments,
+            },
+        )
+    )

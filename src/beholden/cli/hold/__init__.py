@@ -1,0 +1,1 @@
+"""`beholden hold …`."""
