@@ -190,7 +190,7 @@ def test_the_hard_maximum_wins_over_events(place: Any) -> None:
     place.retain()
     assert place.keys() == keys[2:]
     assert place.expired == [(place.camera, place.clock.now_ms() - 8 * DAY)]
-    assert {fact["cause"] for fact in place.facts("segments_deleted")} == {"most_age"}
+    assert {fact["cause"] for fact in place.facts("segments_deleted")} == {"hard_maximum"}
 
 
 @pytest.mark.parametrize("everywhere", [True, False])

@@ -86,7 +86,7 @@ async def test_nobody_hears_of_cameras_they_may_not_see(site: Any) -> None:
 
 
 async def test_counters_that_move_all_the_time_are_no_news(site: Any) -> None:
-    """Ages and bytes change every second; only states and settings are told."""
+    """Due and bytes change every second; only states and settings are told."""
     row = {"camera": site.gate, "stream": "main", "state": "live", "since_ms": 1, "last_fragment_ms": 1}
     site.stats.snapshot = Snapshot({(site.gate, "main"): row}, {0: {}})
     news = desk(site).news

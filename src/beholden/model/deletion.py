@@ -10,7 +10,7 @@ class Reason(enum.StrEnum):
 
     ASKED = "asked"  # a person removed the camera with its footage
     TOO_OLD = "too_old"  # the days its camera keeps are over
-    MOST_AGE = "most_age"  # the hard maximum age of its camera
+    HARD_MAXIMUM = "hard_maximum"  # the hard maximum age of its camera
     CAMERA_SHARE = "camera_share"  # its camera has used up its share of storage
     VOLUME_LIMIT = "volume_limit"  # its volume may not hold more
     SPACE = "space"  # the free space its volume keeps was not there
@@ -20,7 +20,7 @@ class Reason(enum.StrEnum):
 _WORDS = {
     Reason.ASKED: "Deleted because it was asked for.",
     Reason.TOO_OLD: "Deleted by retention: its days were over; older parts stay for an event or a hold.",
-    Reason.MOST_AGE: "Deleted by retention: it reached the camera's hard maximum age.",
+    Reason.HARD_MAXIMUM: "Deleted by retention: it reached the camera's hard maximum age.",
     Reason.CAMERA_SHARE: "Deleted by retention before its days were over: the camera's share was used up.",
     Reason.VOLUME_LIMIT: "Deleted by retention before its days were over: the storage reached its limit.",
     Reason.SPACE: "Deleted by retention before its days were over: the disk needed room.",

@@ -46,7 +46,7 @@ class Doubt:
             self._left[row.id] = min(self._left.get(row.id, most) + grown, most)
             self._files[row.id] = total
 
-    def doubts_ages(self, row: VolumeRow, due: int) -> bool:
+    def doubts_due(self, row: VolumeRow, due: int) -> bool:
         """Whether so many files are due by age at once that none of them is deleted."""
         place = (row.id, "age")
         total = self._files.get(row.id, 0)

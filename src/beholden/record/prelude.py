@@ -40,7 +40,7 @@ class Prelude:
         """One more unit; those before the first keyframe are of no use."""
         if unit.key and unit.track is Track.VIDEO:
             self._gops.append(_Gop(ticks_to_ms(unit.pts)))
-            self._trim_age()
+            self._trim_old()
         elif not self._gops:
             return
         newest = self._gops[-1]
@@ -70,7 +70,7 @@ class Prelude:
         self._gops.clear()
         self.bytes = 0
 
-    def _trim_age(self) -> None:
+    def _trim_old(self) -> None:
         wanted_ms = self._gops[-1].start_ms - round(self.seconds * 1000)
         while len(self._gops) > 1 and self._gops[1].start_ms <= wanted_ms:
             self.crowded = False

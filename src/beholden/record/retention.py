@@ -15,8 +15,8 @@ from beholden.catalog.segments import DAY_MS, Stored
 from beholden.model.deletion import Reason
 from beholden.model.errors import BeholdenError
 from beholden.model.time import Clock
-from beholden.record.age import Ages, OnExpired
 from beholden.record.doubt import FEWEST_TO_GAIN, Doubt
+from beholden.record.due import Due, OnExpired
 from beholden.record.oldest import Oldest, enough
 from beholden.record.remove import BATCH, Remover
 from beholden.record.shelf import OpenStore, Shelf, below, open_volume, usable_shelves
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 PASS_SECONDS = 5.0
 _CURSORS_SECONDS = 600.0
-_AGE_SECONDS = 30.0
+_DUE_SECONDS = 30.0
 # Moving pauses for the other rules after so many bytes.
 _MOVED_BYTES = 1 << 30
 _EVER_MS = 1 << 62
@@ -53,13 +53,13 @@ class Retention:
         self._doubt = Doubt(catalog, clock)
         self._remover = Remover(catalog, clock)
         self._mover = Mover(catalog, clock)
-        self._ages = Ages(catalog, clock, on_expired)
+        self._due_files = Due(catalog, clock, on_expired)
         self._oldest = Oldest([])
         self._oldest_at = float("-inf")
         self._spare: dict[int, int] = {}
         self._used: dict[int, int] = {}
         self._troubles: list[BeholdenError] = []
-        self._aged_at = float("-inf")
+        self._looked_at = float("-inf")
         self._cleared: set[int] = set()
         self._busy = False
 
@@ -85,7 +85,7 @@ class Retention:
             for shelf in shelves:
                 deleted += self._remover.finish(shelf.store, shelf.row.id)
                 self._mover.finish(shelf)
-            deleted += self._by_age(shelves, stop)
+            deleted += self._by_days(shelves, stop)
             deleted += self._by_share(shelves, stop)
             for shelf in reversed(shelves):
                 deleted += self._by_space(shelf, shelves, stop)
@@ -113,11 +113,11 @@ class Retention:
             self._oldest, self._oldest_at = Oldest(standing), now
         self._doubt.begin([shelf.row for shelf in shelves])
 
-    def _by_age(self, shelves: list[Shelf], stop: threading.Event) -> int:
+    def _by_days(self, shelves: list[Shelf], stop: threading.Event) -> int:
         now = self._clock.monotonic()
-        if now - self._aged_at < _AGE_SECONDS:
+        if now - self._looked_at < _DUE_SECONDS:
             return 0
-        self._aged_at = now
+        self._looked_at = now
         deleted = 0
         with self._catalog.read() as conn:
             rules = keeping.all_cameras(conn)
@@ -127,7 +127,7 @@ class Retention:
                 return deleted
             deleted += self._delete(usable[volume], rows, reason)
         for each in rules:
-            self._ages.forget(each, self._oldest.standing)
+            self._due_files.forget(each, self._oldest.standing)
         return deleted
 
     def _allowed(
@@ -137,7 +137,7 @@ class Retention:
         confirmed: set[int] | None = None
         doubted: set[int] = set()
         due = self._due(rules)
-        if any(self._doubt.doubts_ages(shelf.row, due.get(shelf.row.id, 0)) for shelf in usable.values()):
+        if any(self._doubt.doubts_due(shelf.row, due.get(shelf.row.id, 0)) for shelf in usable.values()):
             since_ms = self._clock.now_ms() - DAY_MS
             with self._catalog.read() as conn:
                 confirmed = {r.camera for r in rules if keeping.days_set_since(conn, r.camera, since_ms)}
@@ -145,10 +145,10 @@ class Retention:
             doubted = {
                 shelf.row.id
                 for shelf in usable.values()
-                if self._doubt.doubts_ages(shelf.row, due.get(shelf.row.id, 0))
+                if self._doubt.doubts_due(shelf.row, due.get(shelf.row.id, 0))
             }
         for each in rules:
-            for volume, reason, rows in self._ages.leaving(each, self._oldest.standing):
+            for volume, reason, rows in self._due_files.leaving(each, self._oldest.standing):
                 if volume in usable and (volume not in doubted or each.camera in (confirmed or ())):
                     yield volume, reason, rows
 
@@ -156,7 +156,7 @@ class Retention:
         """How many files of each volume are due."""
         due: Counter[int] = Counter()
         for each in rules:
-            for volume, _, rows in self._ages.leaving(each, self._oldest.standing):
+            for volume, _, rows in self._due_files.leaving(each, self._oldest.standing):
                 due[volume] += len(rows)
         return due
 
@@ -164,7 +164,7 @@ class Retention:
         """A camera's oldest footage goes beyond its ``max_bytes``."""
         deleted = 0
         usable = {shelf.row.id: shelf for shelf in shelves}
-        for camera, over in self._ages.over_share().items():
+        for camera, over in self._due_files.over_share().items():
             while over > 0 and not stop.is_set():
                 with self._catalog.read() as conn:
                     found = (r for r in self._oldest.of_camera(conn, camera) if r.volume in usable)

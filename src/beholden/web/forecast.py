@@ -83,7 +83,7 @@ def forecast(shelf: Shelf, shelves: Sequence[Shelf], cameras: Iterable[Recorded]
     if daily <= 0:
         return Forecast(None, None)
     tiers = sorted({each.volume.tier for each in shelves})
-    first, last = _ages(shelf, shelves, tiers)
+    first, last = _due_files(shelf, shelves, tiers)
     share = daily / sum(rate for rate, _, _ in sources)
     wanted = share * sum(rate * max(0.0, min(camera.keep_days, last) - first) for rate, camera, _ in sources)
     full = shelf.room / daily if wanted > shelf.capacity else None
@@ -101,18 +101,18 @@ def promises(shelves: Iterable[Shelf], cameras: Iterable[Recorded]) -> dict[int,
     others = sum(shelf.footage_bytes for shelf in shelves) - known
     capacity = sum(shelf.capacity for shelf in shelves) - max(0, others)
 
-    def held(rate: float, camera: CameraConfig, age: float) -> float:
-        size = rate * min(camera.keep_days, age)
+    def held(rate: float, camera: CameraConfig, days: float) -> float:
+        size = rate * min(camera.keep_days, days)
         return size if camera.max_bytes is None else min(size, camera.max_bytes)
 
-    def at_age(age: float) -> float:
-        return sum(held(rate, camera, age) for rate, camera, _ in sources)
+    def at_days(days: float) -> float:
+        return sum(held(rate, camera, days) for rate, camera, _ in sources)
 
     def after(days: float) -> float:
         return sum(held(rate, camera, kept.size / rate + days) for rate, camera, kept in sources)
 
     longest = max((camera.keep_days for _, camera, _ in sources), default=0.0)
-    fits = _solve(at_age, capacity, longest)
+    fits = _solve(at_days, capacity, longest)
     full = _solve(after, capacity, longest)
     found = {camera.id: Promise(None, None) for camera, _ in cameras}
     for rate, camera, kept in sources:
@@ -141,12 +141,12 @@ def _recorded(cameras: Iterable[Recorded]) -> list[tuple[float, CameraConfig, Ke
     ]
 
 
-def _ages(shelf: Shelf, shelves: Sequence[Shelf], tiers: list[int]) -> tuple[float, float]:
+def _due_files(shelf: Shelf, shelves: Sequence[Shelf], tiers: list[int]) -> tuple[float, float]:
     """The ages in days between which footage lies on this volume."""
     first = 0.0
     for tier in tiers[: tiers.index(shelf.volume.tier)]:
         moved = [s.volume.move_after_days for s in shelves if s.volume.tier == tier]
-        first = max([first, *(age for age in moved if age is not None)])
+        first = max([first, *(days for days in moved if days is not None)])
     after = shelf.volume.move_after_days
     is_last = shelf.volume.tier == tiers[-1]
     return first, float("inf") if is_last or after is None else max(after, first)

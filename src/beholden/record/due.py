@@ -24,7 +24,7 @@ OnExpired = Callable[[int, int, Sequence[Hold]], None]
 """Called with (camera, cutoff_ms, holds): what was derived from older footage must go too."""
 
 
-class Ages:
+class Due:
     """The old footage of all cameras. Remembers how far events and holds keep what would be due, so that
     no pass looks at it all again; that counts for ten minutes, and under the rules and holds it was seen
     with."""
@@ -135,4 +135,4 @@ def _reason(rules: Keeping, row: Stored, now_ms: int) -> Reason:
         capped = rules.max_days is not None and rules.max_days < longer
         if not capped or row.end_ms > rules.final_cutoff(now_ms):
             return Reason.TOO_OLD
-    return Reason.MOST_AGE
+    return Reason.HARD_MAXIMUM
