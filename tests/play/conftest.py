@@ -18,7 +18,7 @@ from beholden.demo.clip import Clip, read_clip
 from beholden.model.camera import StreamRole
 from beholden.model.gap import GapCause
 from beholden.model.media import AccessUnit, AudioFormat, StreamFormat, Track, VideoFormat
-from beholden.model.segment import SegmentKey, pack_fragments
+from beholden.model.segment import FragmentEntry, SegmentKey, pack_fragments
 from beholden.model.time import TICKS_PER_MS
 from beholden.play.footage import Footage, media_of
 from beholden.record import fmp4
@@ -68,8 +68,24 @@ class Archive:
     ) -> SegmentKey:
         """A file of ``rounds`` rounds of a clip; fragments last ``fragment_ms`` at most."""
         coded = coded_clip(clip)
-        key = SegmentKey(self.camera, stream, start_ms, epoch)
         init, fragments, entries, ticks = write_fragments(coded, start_ms, rounds, fragment_ms)
+        place = SegmentKey(self.camera, stream, start_ms, epoch)
+        return self.store(start_ms, init, fragments, entries, ticks=ticks, growing=growing, key=place)
+
+    def store(
+        self,
+        start_ms: int,
+        init: bytes,
+        fragments: list[bytes],
+        entries: list[FragmentEntry],
+        *,
+        ticks: int = 0,
+        growing: bool = False,
+        key: SegmentKey | None = None,
+    ) -> SegmentKey:
+        """A file of these fragments, indexed unless it is ``growing``."""
+        key = key or SegmentKey(self.camera, StreamRole.MAIN, start_ms)
+        ticks = ticks or sum(entry.ticks for entry in entries)
         data = init + b"".join(fragments)
         fd = self.volume.create_exclusive(key)
         self.volume.write(fd, data)
@@ -136,9 +152,7 @@ def coded_clip(path: Path) -> Coded:
         for packet in container.demux(container.streams.best("video"), *container.streams.audio):
             if packet.size:
                 units += _units(packet, bytes(packet))
-    units.sort(
-        key=lambda unit: unit.pts / (90_000 if unit.track is Track.VIDEO else stream_format.audio.rate)
-    )
+    units = in_order_of_arrival(units, stream_format)
     ticks = round(clip.seconds * 90_000)
     units = [
         unit
@@ -146,6 +160,16 @@ def coded_clip(path: Path) -> Coded:
         if unit.track is Track.VIDEO or 0 <= unit.pts < ticks * stream_format.audio.rate // 90_000
     ]
     return Coded(stream_format, units, ticks)
+
+
+def in_order_of_arrival(units: list[AccessUnit], stream_format: StreamFormat) -> list[AccessUnit]:
+    """Pictures in decode order, sound among them when its time has come."""
+    latest, timed = 0.0, []
+    for unit in (unit for unit in units if unit.track is Track.VIDEO):
+        latest = max(latest, unit.pts / 90_000)
+        timed.append((latest, unit))
+    timed += [(unit.pts / stream_format.audio.rate, unit) for unit in units if unit.track is Track.AUDIO]
+    return [unit for _, unit in sorted(timed, key=lambda item: item[0])]
 
 
 def _format(clip: Clip, container: av.container.InputContainer) -> StreamFormat:

@@ -26,9 +26,9 @@ from beholden.record.fmp4 import (
     parse_init,
     read_fragment,
     read_units,
+    sample_runs,
     walk,
 )
-from beholden.record.fmp4.read import _runs
 
 Coded = Callable[..., tuple[StreamFormat, list[AccessUnit]]]
 START = 1_795_472_104_250 * 90
@@ -202,12 +202,10 @@ def test_decode_times_always_rise(first: list[int], second: list[int]) -> None:
     layout = walk(raw)
     assert len(layout.fragments) == 2
     runs = [
-        _runs(raw[ref.offset : ref.offset + int.from_bytes(raw[ref.offset : ref.offset + 4], "big")])
+        sample_runs(raw[ref.offset : ref.offset + int.from_bytes(raw[ref.offset : ref.offset + 4], "big")])
         for ref in layout.fragments
     ]
-    decode_times = [
-        r[0].start + sum(s[0] for s in r[0].samples[:n]) for r in runs for n in range(len(r[0].samples))
-    ]
+    decode_times = [at for run in runs for at in run[0].decode_times()]
     assert all(a < b for a, b in itertools.pairwise(decode_times))
     for ref, group in zip(layout.fragments, units, strict=True):
         assert [u.pts for u in read_units(raw[ref.offset : ref.offset + ref.size])] == [u.pts for u in group]

@@ -165,7 +165,7 @@ async function live(): Promise<LivePlayer> {
 describe('the live player', () => {
   it('asks for its camera with what this browser can play, muted', () => {
     make()
-    expect(socket().url).toBe('wss://site/ws/live/3?codecs=avc1%2Chvc1%2Cmp4a%2Copus%2Cflac&prefer=sub')
+    expect(socket().url).toBe('wss://site/ws/live/3?codecs=avc1%2Chvc1%2Cav01%2Cmp4a%2Copus%2Cflac&prefer=sub')
     expect(video.muted).toBe(true)
   })
 

@@ -95,7 +95,7 @@ describe('keys', () => {
 
 describe('codecs and news', () => {
   it('tell the server what this browser plays', () => {
-    expect(supportedCodecs({ isTypeSupported: (mime) => !mime.includes('hvc1') })).toBe('avc1,mp4a,opus,flac')
+    expect(supportedCodecs({ isTypeSupported: (mime) => !mime.includes('hvc1') })).toBe('avc1,av01,mp4a,opus,flac')
     expect(supportedCodecs(undefined)).toBe('')
   })
 

@@ -14,9 +14,11 @@ JUMP_TICKS = TICKS_PER_SECOND  # a step of media time over this is a jump
 LOST_TOUCH_TICKS = 2 * TICKS_PER_SECOND  # so far from arrival, the map is wrong and is made anew
 CORRECT_EVERY_TICKS = 10 * TICKS_PER_SECOND
 MOST_PPM = 500
-AUDIO_SLACK_MS = 60  # below what people notice between lips and voice
+AUDIO_SLACK_MS = 30  # sound this far from its picture, on average, is put right: people notice from 45 on
+AUDIO_JITTER_MS = 60  # a single frame this far from its place is moved at once
 REPORT_TRUST_MS = 2_000  # sender reports that put sound further than this from its arrival are wrong
 
+_SMOOTHED = 16  # frames over which drift is measured
 _WRAP = 1 << 32
 _HALF = 1 << 31
 _FAR = 1 << 80
@@ -133,8 +135,9 @@ class AudioClock:
     the Unix epoch.
 
     With sender reports for both tracks, sound is put where the camera says it belongs beside the picture;
-    without, where its earliest arrivals put it. Frames follow one another exactly as long as they are within
-    60 ms of that place; else a gap is left, or a frame that would overlap is dropped.
+    without, where its earliest arrivals put it, followed by at most 500 parts per million. Frames follow one
+    another exactly as long as they are within 30 ms of that place on average, and each within 60 ms; else a
+    gap is left, or a frame that would overlap is dropped.
     """
 
     def __init__(self, rate: int) -> None:
@@ -147,6 +150,8 @@ class AudioClock:
         self._checked_at = 0
         self._next = -1
         self._slack = AUDIO_SLACK_MS * rate // 1000
+        self._jitter = AUDIO_JITTER_MS * rate // 1000
+        self._drift = 0  # from where frames are to where they belong, smoothed
         self._link: tuple[int, int] | None = None  # (video media ticks, audio media samples) of one instant
 
     def restart(self) -> None:
@@ -168,14 +173,16 @@ class AudioClock:
         self._advance(stamp, arrival)
         target = self._target(arrival, video)
         expected = self._next
-        far = abs(target - expected)
-        if expected < 0:
-            pts = target
-        elif far <= self._slack and not (hole and target > expected):
+        near = target - expected
+        self._drift += (near - self._drift) // _SMOOTHED
+        close = abs(near) <= self._jitter and abs(self._drift) <= self._slack
+        if expected >= 0 and close and not (hole and near > 0):
             pts = expected
-        elif target > expected:
+        elif expected < 0 or near > 0:
             pts = target
+            self._drift = 0
         else:
+            self._drift += samples
             return None
         self._next = pts + samples
         return pts
@@ -196,8 +203,9 @@ class AudioClock:
         elif early < self._earliest:
             self._earliest = early
         if self._media - self._checked_at > 10 * self.rate:
-            if abs(self._earliest - self._offset) > self._slack:
-                self._offset = self._earliest
+            error = self._earliest - self._offset
+            most = (self._media - self._checked_at) * MOST_PPM // 1_000_000
+            self._offset += error if abs(error) > self._jitter else max(-most, min(most, error))
             self._earliest = _FAR
             self._checked_at = self._media
 

@@ -1,150 +1,396 @@
-"""A stretch of footage as one MP4 to keep: recorded bytes with their clocks moved to 0, nothing re-encoded.
+"""A stretch of footage as one MP4: an ordinary file with a full index, nothing re-encoded, never built.
 
-The file is fragmented as the recordings are, with its whole duration and an index of its GOPs (``sidx``) at
-the head, so players seek in it at once. Its size is known before the first byte is read. Where footage is
-missing the next begins at once: the gap is closed up.
+The head is made from the recorded fragments' own tables; what follows it is the recorded pictures and sound,
+read from the recorded files when somebody asks for those bytes. So the size and every byte's place are known
+beforehand, and any part can be had at once. An edit list shows exactly [start, end), from the picture on the
+screen at the start on: before it lies only what decoding that picture needs. Where footage is missing, or a
+fragment is damaged, the next GOP begins at once: the gap is closed up, and counted.
 """
 
 from __future__ import annotations
 
+import bisect
+import hashlib
+import os
 import struct
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from fractions import Fraction
+from itertools import accumulate
+from operator import add
+from pathlib import Path
+from typing import NamedTuple, cast
 
 from beholden.model.access import Action
 from beholden.model.camera import StreamRole
 from beholden.model.errors import BeholdenError
-from beholden.model.time import TICKS_PER_SECOND, ticks_to_ms, to_rfc3339
-from beholden.play.footage import Cut, Footage, cut, not_recorded, read_bytes
-from beholden.play.fragments import Run, move, read_fragments
+from beholden.model.media import VIDEO_NAMES, VideoCodec
+from beholden.model.time import TICKS_PER_SECOND, ms_to_ticks, ticks_to_ms, to_rfc3339
+from beholden.play.footage import Cut, Footage, Recording, cut, not_recorded, read_bytes
 from beholden.play.leave import Leave
-from beholden.play.tracks import TrackDescription, build_init, parse_init
-from beholden.record.fmp4.boxes import full_box
+from beholden.play.moov import Edit, TrackTable, movie_box
+from beholden.play.tracks import TrackDescription, parse_init
+from beholden.record.fmp4 import Mp4Error, SampleRun, sample_runs
+from beholden.record.fmp4.boxes import VIDEO_TRACK, box
 
-_MOST_REFERENCES = 65_535
+LONGEST_MS = 24 * 3_600_000
+PIECE_BYTES = 1 << 20
+_USUAL_MOOF = 4096
+_LARGEST_SMALL_BOX = (1 << 32) - 1
+
+
+class Extent(NamedTuple):
+    """Bytes of a recorded file."""
+
+    recording: Recording
+    offset: int
+    size: int
+
+
+class Part(NamedTuple):
+    """A stretch of time whose pictures are of one kind, which one file can hold."""
+
+    start_ms: int
+    end_ms: int
+    codec: str
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """Cuts without a hole between them, and what is added to each track's clock, by track."""
+class SpanFile:
+    """A file that exists only as a plan. ``start_ms`` and ``end_ms`` are what it shows (from
+    the picture on the screen at the start on), ``first_ms`` is its
+    first picture's time (a keyframe at or before the start), ``gaps`` how many holes were closed up."""
 
-    cuts: list[Cut]
-    shifts: dict[int, int]
-    ticks: int
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """A file that is made while it is read. ``start_ms`` is its first picture, ``gaps`` how many holes were
-    closed up, ``size`` its bytes."""
-
+    footage: Footage
     camera: int
     start_ms: int
     end_ms: int
+    first_ms: int
     duration_ms: int
     gaps: int
-    size: int
     head: bytes
-    stretches: list[Stretch]
+    extents: list[Extent]
+    ends: list[int]  # of each extent, counted from the file's first byte
+    etag: str
 
-    def read(self, leave: Leave) -> Iterator[bytes]:
-        """The bytes, a GOP at a time; reads the disk, so run it in a thread."""
-        leave.require(self.camera, Action.DOWNLOAD)
-        yield self.head
-        sequence = 0
-        for stretch in self.stretches:
-            for recording, gop, _ in stretch.cuts:
-                data = bytearray(read_bytes(recording.path, gop.offset, gop.size))
-                sizes = [entry.size for entry in recording.fragments[gop.first : gop.first + gop.fragments]]
-                sequence = _move_all(data, sizes, sequence, stretch.shifts)
-                yield bytes(data)
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        return self.ends[-1]
+
+    @property
+    def growing(self) -> bool:
+        """Whether a recording in it is still being written."""
+        return self.extents[-1].recording.growing
+
+    def read(self, leave: Leave, at: int, count: int) -> bytes:
+        """``count`` bytes from ``at`` on, fewer at the end. Blocks for the disk.
+
+        BeholdenError ``not_recorded`` when a recording has been deleted since.
+        """
+        leave.require(self.camera, Action.DOWNLOAD, Action.PLAYBACK)
+        pieces = [self.head[at : at + count]]
+        at += len(pieces[0])
+        count -= len(pieces[0])
+        index = bisect.bisect_right(self.ends, at)
+        while count > 0 and index < len(self.extents):
+            extent = self.extents[index]
+            skip = at - (self.ends[index] - extent.size)
+            piece = self._bytes(extent.recording, extent.offset + skip, min(count, extent.size - skip))
+            pieces.append(piece)
+            at += len(piece)
+            count -= len(piece)
+            index += 1
+        return b"".join(pieces)
+
+    def pieces(self, leave: Leave, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes from ``start`` to ``end``, a mebibyte at a time."""
+        stop = self.size if end is None else end
+        for at in range(start, stop, PIECE_BYTES):
+            yield self.read(leave, at, min(PIECE_BYTES, stop - at))
+
+    def _bytes(self, recording: Recording, offset: int, size: int) -> bytes:
+        try:
+            return read_bytes(recording.path, offset, size)
+        except BeholdenError:
+            # It may have moved to another volume since.
+            return read_bytes(self.footage.get(recording.key).path, offset, size)
 
 
-def plan_download(footage: Footage, camera: int, start_ms: int, end_ms: int) -> Download:
-    """What [start_ms, end_ms) of a camera's main stream becomes, from the keyframe at or before the start.
+def plan_span(footage: Footage, camera: int, start_ms: int, end_ms: int) -> SpanFile:
+    """What [start_ms, end_ms) of a camera's main stream becomes as a file.
 
-    Blocks for catalog and disk. BeholdenError ``bad_range``, ``not_recorded``, or ``format_changed`` when the
-    camera changed its picture or sound in between, which one MP4 track cannot hold.
+    Blocks for catalog and disk: it reads the head of every fragment, no pictures. BeholdenError
+    ``bad_range``, ``not_recorded``, or ``format_changed`` when the camera's pictures changed to another kind
+    in between.
     """
-    if start_ms >= end_ms:
-        raise BeholdenError("bad_range", "The end is not after the start.", "Ask for a later end.")
+    cuts = _cuts(footage, camera, start_ms, end_ms)
+    kinds = _parts(cuts, start_ms, end_ms)
+    if len(kinds) > 1:
+        raise _format_changed(kinds)
+    plan = _Plan(ms_to_ticks(start_ms), ms_to_ticks(end_ms))
+    with ExitStack() as files:
+        opened: dict[Path, int] = {}
+        for item in cuts:
+            plan.take(item, _open(item.recording.path, opened, files))
+    return plan.file(footage, camera)
+
+
+def span_parts(footage: Footage, camera: int, start_ms: int, end_ms: int) -> list[Part]:
+    """The parts of [start_ms, end_ms) that one file each can hold; BeholdenError as ``plan_span``."""
+    return _parts(_cuts(footage, camera, start_ms, end_ms), start_ms, end_ms)
+
+
+def _cuts(footage: Footage, camera: int, start_ms: int, end_ms: int) -> list[Cut]:
+    if not start_ms < end_ms <= start_ms + LONGEST_MS:
+        raise BeholdenError(
+            "bad_range", "A file covers more than nothing and at most a day.", "Ask for a shorter time."
+        )
     cuts = list(cut(footage.between(camera, StreamRole.MAIN, start_ms, end_ms), start_ms, end_ms))
     if not cuts:
         raise not_recorded()
-    init = cuts[0].recording.media.init
+    return cuts
+
+
+def _parts(cuts: Sequence[Cut], start_ms: int, end_ms: int) -> list[Part]:
+    parts: list[Part] = []
     for item in cuts:
-        if item.recording.media.init != init:
-            raise _format_changed(ticks_to_ms(item.gop.time))
-    tracks = parse_init(init)
-    stretches, length = _place(cuts, tracks)
-    duration_ms = int(length * 1000)
-    head = build_init(tracks, duration_ms)
-    head += _index(tracks, stretches)
-    size = len(head) + sum(item.gop.size for item in cuts)
-    start, end = ticks_to_ms(cuts[0].gop.time), ticks_to_ms(cuts[-1].gop.end)
-    return Download(camera, start, end, duration_ms, len(stretches) - 1, size, head, stretches)
+        codec, at_ms = item.recording.media.video_codec, ticks_to_ms(item.gop.time)
+        if not parts:
+            parts.append(Part(start_ms, end_ms, codec))
+        elif codec != parts[-1].codec:
+            parts[-1] = parts[-1]._replace(end_ms=at_ms)
+            parts.append(Part(at_ms, end_ms, codec))
+    return parts
 
 
-def _place(cuts: Sequence[Cut], tracks: Sequence[TrackDescription]) -> tuple[list[Stretch], Fraction]:
-    """Each unbroken stretch moved to where the one before it ends; and the end of the last, in seconds."""
-    scales = {track.id: track.timescale for track in tracks}
-    groups: list[list[Cut]] = []
-    for item in cuts:
-        if item.fresh or not groups:
-            groups.append([])
-        groups[-1].append(item)
-    stretches: list[Stretch] = []
-    position = Fraction(0)
-    for group in groups:
-        first = _runs(group[0], 0)
-        last = _runs(group[-1], group[-1].gop.fragments - 1)
-        begin = min(Fraction(run.time, scales[run.track]) for run in first)
-        moved = position - begin
-        position = max(Fraction(run.end, scales[run.track]) for run in [*first, *last]) + moved
-        shifts = {number: round(moved * scale) for number, scale in scales.items()}
-        ticks = round(position * TICKS_PER_SECOND) - sum(stretch.ticks for stretch in stretches)
-        stretches.append(Stretch(group, shifts, ticks))
-    return stretches, position
+class _Plan:
+    """Gathers tables and bytes fragment by fragment. Times of the file are in 90 kHz ticks from a first
+    picture at 0 on; of a track, in its own ticks on the same axis."""
+
+    def __init__(self, start: int, end: int) -> None:
+        self._start = start  # on the wall clock
+        self._end = end
+        self._tables: dict[tuple[str, str, int], TrackTable] = {}
+        self._extents: list[Extent] = []
+        self._place = 0
+        self._shift: int | None = None  # from wall clock to file; None before the first fragment
+        self._first = 0
+        self._reached = 0  # end of the newest picture in the file
+        self._shown: tuple[int, int] | None = None  # what the edit list shows, on the file's axis
+        self._began = 0  # the first picture shown, on the wall clock
+        self._stretches = 0
+        self._stretch_at = 0
+        self._broken = False  # footage is missing before what comes next
+        self._heard_in: dict[int, int] = {}  # table number to the newest stretch with its sound
+        self._tracks: dict[bytes, list[TrackDescription]] = {}
+
+    def take(self, item: Cut, fd: int) -> None:
+        """One GOP of an open file."""
+        recording, gop, fresh = item
+        tracks = self._tracks_of(recording.media.init)
+        offset = gop.offset
+        self._broken = self._broken or fresh
+        for number in range(gop.first, gop.first + gop.fragments):
+            size = recording.fragments[number].size
+            runs = _read_runs(fd, offset, size)
+            video = next((run for run in runs if run.track == VIDEO_TRACK and run.sizes), None)
+            if video is None:
+                self._broken = True  # damaged: what depends on it is left out too
+                return
+            if self._broken or self._shift is None:
+                self._begin_stretch(video.earliest())
+            self._fragment(recording, offset, runs, video, tracks)
+            offset += size
+
+    def file(self, footage: Footage, camera: int) -> SpanFile:
+        """The plan of all that was taken; BeholdenError ``not_recorded`` when nothing was."""
+        tables = [table for table in self._tables.values() if table.count]
+        if self._shift is None or self._shown is None or not tables:
+            raise not_recorded()
+        edits = [self._edits(table) for table in tables]
+        shown = [(table, some) for table, some in zip(tables, edits, strict=True) if some]
+        head = _head([table for table, _ in shown], [some for _, some in shown], self._place)
+        ends = list(accumulate((extent.size for extent in self._extents), initial=len(head)))[1:]
+        begin, end = self._shown
+        digest = hashlib.sha256(head)
+        for extent in self._extents:
+            digest.update(repr((extent.recording.key, extent.offset, extent.size)).encode())
+        return SpanFile(
+            footage,
+            camera,
+            ticks_to_ms(self._began),
+            ticks_to_ms(end - self._shift),
+            ticks_to_ms(self._first),
+            (end - begin) * 1000 // TICKS_PER_SECOND,
+            self._stretches - 1,
+            head,
+            self._extents,
+            ends,
+            digest.hexdigest()[:32],
+        )
+
+    def _tracks_of(self, init: bytes) -> list[TrackDescription]:
+        known = self._tracks.get(init)
+        if known is None:
+            known = self._tracks[init] = parse_init(init)
+        return known
+
+    def _begin_stretch(self, begin: int) -> None:
+        self._stretches += 1
+        self._broken = False
+        if self._shift is None:
+            self._first = begin
+        self._stretch_at = self._reached
+        self._shift = self._reached - begin
+
+    def _fragment(
+        self,
+        recording: Recording,
+        moof: int,
+        runs: Sequence[SampleRun],
+        video: SampleRun,
+        tracks: Sequence[TrackDescription],
+    ) -> None:
+        assert self._shift is not None
+        end = video.earliest() + sum(video.durations)
+        if end > self._start:
+            if self._shown is None:
+                self._began = self._on_screen(video)
+            begin = self._shown[0] if self._shown else self._began + self._shift
+            self._shown = (begin, min(end, self._end) + self._shift)
+        for run in runs:
+            track = next((track for track in tracks if track.id == run.track), None)
+            if track is None or not run.sizes:
+                continue
+            first, count = self._wanted(run, track)
+            if count > 0:
+                place = self._keep(recording, moof + run.offset, run.sizes, first, count)
+                table = self._table(track)
+                table.add(run, track.entry, _scaled(self._shift, track.timescale), first, count, place)
+        self._reached = max(self._reached, end + self._shift)
+
+    def _on_screen(self, video: SampleRun) -> int:
+        """The time of the picture that is on the screen at the start, or of the first. An edit that began
+        within a picture would make some players show all pictures early, beside their sound."""
+        return max((at for at in _shown_times(video) if at <= self._start), default=video.earliest())
+
+    def _wanted(self, run: SampleRun, track: TrackDescription) -> tuple[int, int]:
+        """(number of the first, how many): not what is shown only after the end; of sound, also nothing that
+        would overlap what is there or lies before the stretch's first picture."""
+        times = list(run.decode_times())
+        if track.id == VIDEO_TRACK:
+            shown = _shown_times(run)
+            if max(shown) < self._end:
+                return 0, len(shown)
+            return 0, max((number for number, at in enumerate(shown, 1) if at < self._end), default=0)
+        assert self._shift is not None
+        floor = self._floor(track) - _scaled(self._shift, track.timescale)
+        first = bisect.bisect_left(times, floor)
+        return first, bisect.bisect_left(times, self._end * track.timescale // TICKS_PER_SECOND) - first
+
+    def _floor(self, track: TrackDescription) -> int:
+        """The earliest time on the file's axis at which sound may go on."""
+        table = self._table(track)
+        if self._heard_in.get(table.number) == self._stretches:
+            return table.newest + 1
+        self._heard_in[table.number] = self._stretches
+        if self._stretches == 1:
+            return -track.timescale  # what began before the first picture is cut to it by the edit list
+        begin = _scaled(self._stretch_at, track.timescale)
+        return max(begin, table.end) if table.count else begin
+
+    def _table(self, track: TrackDescription) -> TrackTable:
+        key = (track.handler, track.coding, track.timescale)
+        table = self._tables.get(key)
+        if table is None:
+            table = self._tables[key] = TrackTable(len(self._tables) + 1, track)
+        return table
+
+    def _keep(self, recording: Recording, offset: int, sizes: Sequence[int], first: int, count: int) -> int:
+        """Add bytes to the file; where in its media they begin."""
+        offset += sum(sizes[:first])
+        size = sum(sizes[first : first + count])
+        place = self._place
+        self._place += size
+        last = self._extents[-1] if self._extents else None
+        if last is not None and last.recording is recording and last.offset + last.size == offset:
+            self._extents[-1] = last._replace(size=last.size + size)
+        else:
+            self._extents.append(Extent(recording, offset, size))
+        return place
+
+    def _edits(self, table: TrackTable) -> list[Edit]:
+        """What is shown of a track, so that all begin together; nothing when it has nothing to show."""
+        assert self._shown is not None
+        begin, end = self._shown
+        scale = table.track.timescale
+        first, last = (value * TICKS_PER_SECOND // scale for value in (table.begin, table.end))
+        edits = []
+        if first > begin:
+            edits.append(Edit(min(first, end) - begin, -1))
+        shown = min(end, last) if table.track.handler == "soun" else end
+        at = max(begin, first)
+        if shown <= at:
+            return []
+        edits.append(Edit(shown - at, _scaled(at, scale) - table.begin if at > first else 0))
+        return edits
 
 
-def _runs(item: Cut, number: int) -> list[Run]:
-    """The runs of one fragment of a GOP."""
-    offset, size = item.recording.fragments_between(item.gop.first + number, 1)
-    return [run for run in read_fragments(read_bytes(item.recording.path, offset, size)) if run.samples]
+def _shown_times(run: SampleRun) -> list[int]:
+    """When each picture of a run is shown."""
+    times = run.decode_times()
+    return list(map(add, times, run.compositions)) if run.compositions else list(times)
 
 
-def _index(tracks: Sequence[TrackDescription], stretches: Sequence[Stretch]) -> bytes:
-    """The ``sidx`` box (ISO/IEC 14496-12, 8.16.3): where each GOP lies and how long it lasts."""
-    entries: list[tuple[int, int]] = []
-    for stretch in stretches:
-        lengths = [item.gop.ticks for item in stretch.cuts]
-        lengths[-1] = max(1, stretch.ticks - sum(lengths[:-1]))
-        entries += [(item.gop.size, ticks) for item, ticks in zip(stretch.cuts, lengths, strict=True)]
-    together = -(-len(entries) // _MOST_REFERENCES)
-    body = bytearray()
-    count = 0
-    for at in range(0, len(entries), together):
-        some = entries[at : at + together]
-        size, ticks = sum(entry[0] for entry in some), sum(entry[1] for entry in some)
-        body += struct.pack(
-            ">III", size & 0x7FFFFFFF, ticks, 0x90000000
-        )  # begins with a keyframe: SAP type 1
-        count += 1
-    head = struct.pack(">IIQQHH", tracks[0].id, TICKS_PER_SECOND, 0, 0, 0, count)
-    return full_box(b"sidx", 1, 0, head, bytes(body))
+def _scaled(ticks: int, timescale: int) -> int:
+    """90 kHz ticks in a track's own, to the nearest."""
+    return (2 * ticks * timescale + TICKS_PER_SECOND) // (2 * TICKS_PER_SECOND)
 
 
-def _move_all(data: bytearray, sizes: Sequence[int], sequence: int, shifts: dict[int, int]) -> int:
-    at = 0
-    for size in sizes:
-        (length,) = struct.unpack_from(">I", data, at)
-        moof = data[at : at + length]
-        sequence += 1
-        move(moof, sequence, shifts)
-        data[at : at + length] = moof
-        at += size
-    return sequence
+def _head(tables: Sequence[TrackTable], edits: Sequence[Sequence[Edit]], media: int) -> bytes:
+    """All before the media: its place in the file depends on the head's own size, which does not change."""
+    brand = box(b"ftyp", b"isom", struct.pack(">I", 512), b"isomiso2mp41")
+    if media + 8 <= _LARGEST_SMALL_BOX:
+        header = struct.pack(">I4s", media + 8, b"mdat")
+    else:
+        header = struct.pack(">I4sQ", 1, b"mdat", media + 16)
+    base = 0
+    for _ in range(3):  # the offsets' width can change once
+        found = brand + movie_box(tables, edits, base) + header
+        if len(found) == base:
+            return found
+        base = len(found)
+    return brand + movie_box(tables, edits, base) + header
+
+
+def _read_runs(fd: int, offset: int, size: int) -> list[SampleRun]:
+    """What the fragment at ``offset`` holds; nothing when it is damaged."""
+    data = os.pread(fd, min(size, _USUAL_MOOF), offset)
+    length = int.from_bytes(data[:4], "big")
+    if len(data) < 8 or data[4:8] != b"moof" or not 16 <= length <= size:
+        return []
+    if length > len(data):
+        data = os.pread(fd, length, offset)
+    try:
+        runs = sample_runs(data[:length])
+    except Mp4Error:
+        return []
+    whole = all(length < run.offset and run.offset + sum(run.sizes) <= size for run in runs)
+    return runs if whole else []
+
+
+def _open(path: Path, opened: dict[Path, int], files: ExitStack) -> int:
+    """An open descriptor of a file; those before it are closed, since cuts come file by file."""
+    if path not in opened:
+        files.close()
+        opened.clear()
+        try:
+            opened[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise not_recorded() from error
+        files.callback(os.close, opened[path])
+    return opened[path]
 
 
 def file_name(camera_name: str, start: str) -> str:
@@ -154,10 +400,11 @@ def file_name(camera_name: str, start: str) -> str:
     return f"{name}_{start}.mp4"
 
 
-def _format_changed(at_ms: int) -> BeholdenError:
-    moment = to_rfc3339(at_ms)
+def _format_changed(parts: Sequence[Part]) -> BeholdenError:
+    moment = to_rfc3339(parts[1].start_ms)
+    before, after = (VIDEO_NAMES.get(cast(VideoCodec, part.codec), part.codec) for part in parts[:2])
     return BeholdenError(
         "format_changed",
-        f"The camera changed its picture or sound at {moment}, which one file cannot hold.",
+        f"The camera changed from {before} to {after} at {moment}, which players do not follow in one file.",
         f"Download the time before {moment} and the time from then on separately.",
     )

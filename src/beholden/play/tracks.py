@@ -67,20 +67,42 @@ def flac_track(rate: int, channels: int, block: int = 4608) -> TrackDescription:
     return TrackDescription(AUDIO_TRACK, "soun", rate, _sound_entry(b"fLaC", channels, rate, config))
 
 
-def build_init(tracks: Sequence[TrackDescription], duration_ms: int = 0) -> bytes:
-    """ftyp and moov for fragments of these tracks; ``duration_ms`` is stated when it is known."""
-    mvhd = full_box(
-        b"mvhd",
-        0,
-        0,
-        struct.pack(">IIIIIHH", 0, 0, 1000, min(duration_ms, 0xFFFFFFFF), 0x10000, 0x100, 0) + bytes(8),
-        _UNITY_MATRIX + bytes(24) + struct.pack(">I", max(track.id for track in tracks) + 1),
-    )
+def build_init(tracks: Sequence[TrackDescription]) -> bytes:
+    """ftyp and moov for fragments of these tracks."""
     extends = [full_box(b"trex", 0, 0, struct.pack(">5I", track.id, 1, 0, 0, 0)) for track in tracks]
-    if duration_ms:
-        extends.insert(0, full_box(b"mehd", 1, 0, struct.pack(">Q", duration_ms)))
-    moov = box(b"moov", mvhd, *(_trak(track) for track in tracks), box(b"mvex", *extends))
+    header = movie_header(1000, 0, max(track.id for track in tracks) + 1)
+    moov = box(b"moov", header, *(_trak(track) for track in tracks), box(b"mvex", *extends))
     return box(b"ftyp", b"iso5", struct.pack(">I", 512), b"iso5iso6mp41") + moov
+
+
+def movie_header(timescale: int, duration: int, next_track: int) -> bytes:
+    """The mvhd box; ``duration`` in ticks of ``timescale``, 0 where fragments tell it."""
+    times = struct.pack(">QQIQ", 0, 0, timescale, duration)
+    rest = struct.pack(">IH10x", 0x10000, 0x100) + _UNITY_MATRIX + bytes(24) + struct.pack(">I", next_track)
+    return full_box(b"mvhd", 1, 0, times, rest)
+
+
+def track_header(track: TrackDescription, number: int, duration: int) -> bytes:
+    """The tkhd box of a track that is shown; ``duration`` in the movie's ticks."""
+    volume = 0x100 if track.handler == "soun" else 0
+    return full_box(
+        b"tkhd",
+        1,
+        3,
+        struct.pack(">QQIIQ8x", 0, 0, number, 0, duration),
+        struct.pack(">HHHH", 0, 0, volume, 0) + _UNITY_MATRIX,
+        struct.pack(">II", track.width << 16, track.height << 16),
+    )
+
+
+def media_box(track: TrackDescription, sample_table: bytes, duration: int) -> bytes:
+    """The mdia box around a track's sample table; ``duration`` in the track's own ticks."""
+    mdhd = full_box(b"mdhd", 1, 0, struct.pack(">QQIQHH", 0, 0, track.timescale, duration, 0x55C4, 0))
+    hdlr = full_box(b"hdlr", 0, 0, bytes(4), track.handler.encode(), bytes(12), b"Beholden\0")
+    sound = track.handler == "soun"
+    header = full_box(b"smhd", 0, 0, bytes(4)) if sound else full_box(b"vmhd", 0, 1, bytes(8))
+    data_in_file = box(b"dinf", full_box(b"dref", 0, 0, struct.pack(">I", 1), full_box(b"url ", 0, 1)))
+    return box(b"mdia", mdhd, hdlr, box(b"minf", header, data_in_file, sample_table))
 
 
 def parse_init(init: bytes) -> list[TrackDescription]:
@@ -107,23 +129,10 @@ def _parse_trak(init: bytes, start: int, end: int) -> TrackDescription:
 
 
 def _trak(track: TrackDescription) -> bytes:
-    sound = track.handler == "soun"
-    tkhd = full_box(
-        b"tkhd",
-        0,
-        3,
-        struct.pack(">IIIII", 0, 0, track.id, 0, 0) + bytes(8),
-        struct.pack(">HHHH", 0, 0, 0x100 if sound else 0, 0) + _UNITY_MATRIX,
-        struct.pack(">II", track.width << 16, track.height << 16),
-    )
-    mdhd = full_box(b"mdhd", 0, 0, struct.pack(">IIIIHH", 0, 0, track.timescale, 0, 0x55C4, 0))
-    hdlr = full_box(b"hdlr", 0, 0, bytes(4), track.handler.encode(), bytes(12), b"Beholden\0")
-    header = full_box(b"smhd", 0, 0, bytes(4)) if sound else full_box(b"vmhd", 0, 1, bytes(8))
-    data_in_file = box(b"dinf", full_box(b"dref", 0, 0, struct.pack(">I", 1), full_box(b"url ", 0, 1)))
     empty = [full_box(kind, 0, 0, bytes(4)) for kind in (b"stts", b"stsc")]
     empty += [full_box(b"stsz", 0, 0, bytes(8)), full_box(b"stco", 0, 0, bytes(4))]
-    stbl = box(b"stbl", full_box(b"stsd", 0, 0, struct.pack(">I", 1), track.entry), *empty)
-    return box(b"trak", tkhd, box(b"mdia", mdhd, hdlr, box(b"minf", header, data_in_file, stbl)))
+    table = box(b"stbl", full_box(b"stsd", 0, 0, struct.pack(">I", 1), track.entry), *empty)
+    return box(b"trak", track_header(track, track.id, 0), media_box(track, table, 0))
 
 
 def _sound_entry(coding: bytes, channels: int, rate: int, config: bytes = b"") -> bytes:

@@ -13,6 +13,7 @@ from beholden.catalog import Catalog, cameras
 from beholden.catalog.secrets import SecretBox
 from beholden.live.hub import Hub, RecorderBus
 from beholden.play.conversions import Conversions
+from beholden.play.spans import Spans
 from beholden.play.workshop import ProcessWorkshop
 from beholden.web.app import create_app
 from beholden.web.camera_trial import CameraTrial
@@ -36,6 +37,7 @@ def add_media(app: FastAPI, ctx: Context) -> None:
         ctx.door,
         ctx.clock,
         ctx.footage,
+        Spans(ctx.footage, ctx.clock),
         workshop,
         Conversions(workshop),
         hub,

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
-import anyio
 from anyio import to_thread
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -32,18 +31,20 @@ from beholden.model.camera import StreamRole
 from beholden.model.errors import BeholdenError
 from beholden.model.event import Event
 from beholden.model.segment import SegmentKey
-from beholden.model.time import Clock, from_ms, ticks_to_ms
+from beholden.model.time import Clock, from_ms, ticks_to_ms, to_rfc3339
 from beholden.play import mp4, still
 from beholden.play.ability import Ability, Rendition
 from beholden.play.conversions import Conversions
 from beholden.play.footage import Footage, Recording, not_recorded
+from beholden.play.mp4 import Part, SpanFile
 from beholden.play.playlist import Playback, playback
+from beholden.play.spans import Spans
 from beholden.play.workshop import Workshop
 from beholden.store.stills import still_path
 from beholden.web.context import viewer
 from beholden.web.instants import parse
 from beholden.web.live import serve_live
-from beholden.web.ranges import FileResponse
+from beholden.web.ranges import ContentResponse, FileResponse, SpanContent
 
 T = TypeVar("T")
 _MP4 = "video/mp4"
@@ -61,6 +62,7 @@ class Media:
     door: Door
     clock: Clock
     footage: Footage
+    spans: Spans
     workshop: Workshop
     conversions: Conversions
     hub: Hub
@@ -72,6 +74,8 @@ class Media:
         return [
             Route("/media/cameras/{camera:int}/playlist.m3u8", self.get_playlist),
             Route("/media/cameras/{camera:int}/download.mp4", self.get_download),
+            Route("/media/cameras/{camera:int}/downloads", self.get_parts),
+            Route("/media/cameras/{camera:int}/span.mp4", self.get_span),
             Route("/media/cameras/{camera:int}/still.jpg", self.get_still),
             Route("/media/events/{event:int}/still.jpg", self.get_event_still),
             Route(segment + ".mp4", self.get_segment),
@@ -110,23 +114,29 @@ class Media:
         made = await unless_gone(request, self.conversions.piece(recording, first, count, rendition, leave))
         return Response(made, media_type="video/iso.segment", headers=_PRIVATE)
 
-    async def get_download(self, request: Request) -> Response:
-        """[from, to) as one MP4."""
-        camera, (start_ms, end_ms) = int(request.path_params["camera"]), _span(request)
-        # Planning reads no picture, but tells what is there: the right comes first, the look with the pass.
-        await to_thread.run_sync(self._check_right, request, camera, Action.DOWNLOAD)
-        plan = await to_thread.run_sync(mp4.plan_download, self.footage, camera, start_ms, end_ms)
-        leave = await self._open(request, camera, Action.DOWNLOAD, plan.start_ms, plan.end_ms, "download")
-        name = await to_thread.run_sync(self._file_name, camera, plan.start_ms)
+    async def get_download(self, request: Request) -> ContentResponse:
+        """[from, to) as one MP4 to keep."""
+        span, leave = await self._enter_span(request, Action.DOWNLOAD, "download")
+        name = await to_thread.run_sync(self._file_name, span.camera, span.start_ms)
         headers = {
             "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
-            "Content-Length": str(plan.size),
-            "X-Beholden-Gaps": str(plan.gaps),
+            "X-Beholden-Gaps": str(span.gaps),
             **_NO_STORE,
         }
-        if request.method == "HEAD":
-            return Response(media_type=_MP4, headers=headers)
-        return StreamingResponse(in_threads(plan.read(leave)), media_type=_MP4, headers=headers)
+        return ContentResponse(SpanContent(span, leave), f'"{span.etag}"', _MP4, headers)
+
+    async def get_span(self, request: Request) -> ContentResponse:
+        """[from, to) as one MP4 to look at: a player fetches the parts it wants."""
+        span, leave = await self._enter_span(request, Action.PLAYBACK, "span")
+        headers = {"X-Beholden-Gaps": str(span.gaps), "Cache-Control": "private, no-cache"}
+        return ContentResponse(SpanContent(span, leave), f'"{span.etag}"', _MP4, headers)
+
+    async def get_parts(self, request: Request) -> Response:
+        """Into which files [from, to) goes: one, unless the camera's pictures changed to another kind."""
+        camera, (start_ms, end_ms) = int(request.path_params["camera"]), _span(request)
+        await to_thread.run_sync(self._check_right, request, camera, Action.DOWNLOAD)
+        parts = await to_thread.run_sync(mp4.span_parts, self.footage, camera, start_ms, end_ms)
+        return JSONResponse({"parts": [_described(camera, part) for part in parts]}, headers=_NO_STORE)
 
     async def get_still(self, request: Request) -> Response:
         """A decoded picture of an instant."""
@@ -173,6 +183,13 @@ class Media:
         what = f"{key.stream.name.lower()} {recording.name}"
         return recording, await self._open(request, key.camera, Action.PLAYBACK, start_ms, end_ms, what)
 
+    async def _enter_span(self, request: Request, action: Action, what: str) -> tuple[SpanFile, Pass]:
+        camera, (start_ms, end_ms) = int(request.path_params["camera"]), _span(request)
+        # Planning reads no picture, but tells what is there: the right comes first, the look with the pass.
+        await to_thread.run_sync(self._check_right, request, camera, action)
+        span = await to_thread.run_sync(self.spans.get, camera, start_ms, end_ms)
+        return span, await self._open(request, camera, action, span.first_ms, span.end_ms, what)
+
     async def _open(
         self, request: Request, camera: int, action: Action, start_ms: int, end_ms: int, what: str
     ) -> Pass:
@@ -214,18 +231,16 @@ async def unless_gone(request: Request, work: Awaitable[T]) -> T:
             await gone
 
 
-async def in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """An iterator that blocks, as one that does not; it is never ahead of who reads."""
-    while True:
-        piece = await anyio.to_thread.run_sync(next, pieces, None)
-        if piece is None:
-            return
-        yield piece
-
-
 async def _until_gone(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+def _described(camera: int, part: Part) -> dict[str, str]:
+    begin, end = to_rfc3339(part.start_ms), to_rfc3339(part.end_ms)
+    query = urlencode({"from": begin, "to": end}, safe=":")
+    url = f"/media/cameras/{camera}/download.mp4?{query}"
+    return {"from": begin, "to": end, "codec": part.codec, "url": url}
 
 
 def _segment_key(request: Request) -> SegmentKey:

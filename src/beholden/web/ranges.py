@@ -1,11 +1,13 @@
-"""Parts of files over HTTP (RFC 9110, section 14), read with ``pread`` a mebibyte at a time."""
+"""Parts of files over HTTP (RFC 9110, section 14), read a mebibyte at a time."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from anyio import to_thread
 from starlette.datastructures import Headers
@@ -14,8 +16,11 @@ from starlette.types import Receive, Scope, Send
 from beholden.access.door import Pass
 from beholden.model.access import Action
 from beholden.play.footage import not_recorded
+from beholden.play.leave import Leave
+from beholden.play.mp4 import SpanFile
 
 CHUNK = 1024 * 1024
+_KEPT = {"Cache-Control": "private, max-age=600"}
 _RANGE = re.compile(r"bytes=\s*(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))\s*", re.IGNORECASE)
 
 
@@ -58,45 +63,61 @@ def parse_range(header: str | None, size: int) -> Part | None:
     return Part(start, min(size, int(last) + 1) if last else size)
 
 
-class FileResponse:
-    """A file, or the part of it that is asked for. ``etag`` names its content; its size is added to it.
+class Content(Protocol):
+    """Bytes of which parts can be had."""
 
-    ``leave`` is the pass under which it goes out.
-    """
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        ...
 
-    def __init__(self, path: Path, etag: str, media_type: str, leave: Pass) -> None:
-        leave.require(leave.camera, Action.PLAYBACK, Action.STILL)
-        self._path = path
-        self._etag = f'"{etag}"'
-        self._media_type = media_type
+    def read(self, at: int, count: int) -> bytes:
+        """``count`` bytes from ``at`` on; blocks. Empty when it has become shorter."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SpanContent:
+    """A stretch of footage as one file, to whom a pass lets have it."""
+
+    span: SpanFile
+    leave: Leave
+
+    @property
+    def size(self) -> int:
+        """See Content."""
+        return self.span.size
+
+    def read(self, at: int, count: int) -> bytes:
+        """See Content."""
+        return self.span.read(self.leave, at, count)
+
+
+class ContentResponse:
+    """Content, or the part of it that is asked for. ``etag`` names it, quotes included; ``headers`` go with
+    every answer that is not 304."""
+
+    def __init__(self, content: Content, etag: str, media_type: str, headers: Mapping[str, str]) -> None:
+        self._content = content
+        self._etag = etag
+        self._headers = {
+            "Accept-Ranges": "bytes",
+            "Content-Type": media_type,
+            "ETag": etag,
+            "X-Content-Type-Options": "nosniff",
+            **headers,
+        }
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        try:
-            fd = await to_thread.run_sync(os.open, self._path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            raise not_recorded() from None
-        try:
-            await self._send_file(fd, Headers(scope=scope), scope["method"] == "HEAD", send)
-        finally:
-            os.close(fd)
-
-    async def _send_file(self, fd: int, asked: Headers, head_only: bool, send: Send) -> None:
-        size = os.fstat(fd).st_size
-        etag = f'{self._etag[:-1]}-{size:x}"'
-        if etag in _tags(asked.get("if-none-match")):
-            await _start(send, 304, {"ETag": etag, "Cache-Control": "private"})
+        asked, size = Headers(scope=scope), self._content.size
+        if self._etag in _tags(asked.get("if-none-match")):
+            await _start(send, 304, {"ETag": self._etag, "Cache-Control": "private"})
             await send({"type": "http.response.body", "body": b""})
             return
         wanted = asked.get("range")
-        if asked.get("if-range", etag) != etag:
+        if asked.get("if-range", self._etag) != self._etag:
             wanted = None  # what the client has is of another version
-        headers = {
-            "Accept-Ranges": "bytes",
-            "Content-Type": self._media_type,
-            "Cache-Control": "private, max-age=600",
-            "ETag": etag,
-            "X-Content-Type-Options": "nosniff",
-        }
+        headers = dict(self._headers)
         try:
             part = parse_range(wanted, size)
         except UnsatisfiableRangeError:
@@ -113,19 +134,52 @@ class FileResponse:
         whole = part or Part(0, size)
         headers["Content-Length"] = str(whole.size)
         await _start(send, 200 if part is None else 206, headers)
-        await _send_part(send, fd, Part(0, 0) if head_only else whole)
+        await self._send(send, Part(0, 0) if scope["method"] == "HEAD" else whole)
+
+    async def _send(self, send: Send, part: Part) -> None:
+        at = part.start
+        while at < part.end:
+            chunk = await to_thread.run_sync(self._content.read, at, min(CHUNK, part.end - at))
+            if not chunk:
+                raise OSError("the file became shorter while it was sent")  # the server ends the connection
+            at += len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": at < part.end})
+        if part.size == 0:
+            await send({"type": "http.response.body", "body": b""})
 
 
-async def _send_part(send: Send, fd: int, part: Part) -> None:
-    at = part.start
-    while at < part.end:
-        chunk = await to_thread.run_sync(os.pread, fd, min(CHUNK, part.end - at), at)
-        if not chunk:
-            raise OSError("the file became shorter while it was sent")  # the server ends the connection
-        at += len(chunk)
-        await send({"type": "http.response.body", "body": chunk, "more_body": at < part.end})
-    if part.size == 0:
-        await send({"type": "http.response.body", "body": b""})
+class FileResponse:
+    """A file, or the part of it that is asked for. ``etag`` names its content; its size is added to it.
+
+    ``leave`` is the pass under which it goes out.
+    """
+
+    def __init__(self, path: Path, etag: str, media_type: str, leave: Pass) -> None:
+        leave.require(leave.camera, Action.PLAYBACK, Action.STILL)
+        self._path = path
+        self._etag = etag
+        self._media_type = media_type
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            fd = await to_thread.run_sync(os.open, self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            raise not_recorded() from None
+        try:
+            content = _OpenFile(fd)
+            etag = f'"{self._etag}-{content.size:x}"'
+            await ContentResponse(content, etag, self._media_type, _KEPT)(scope, receive, send)
+        finally:
+            os.close(fd)
+
+
+class _OpenFile:
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self.size = os.fstat(fd).st_size
+
+    def read(self, at: int, count: int) -> bytes:
+        return os.pread(self._fd, count, at)
 
 
 async def _start(send: Send, status: int, headers: dict[str, str]) -> None:

@@ -1,7 +1,7 @@
 import { ServerClock } from './clock'
 import { t } from './text'
 import type {
-  Camera, CameraDraft, CameraTest, EventItem, EventsAnswer, HealthAnswer, HeatAnswer, Hold, Look, MotionAnswer,
+  Camera, CameraDraft, CameraTest, DownloadPart, EventItem, EventsAnswer, HealthAnswer, HeatAnswer, Hold, Look, MotionAnswer,
   OwnSession, PlaybackAnswer, SessionAnswer, Site, StreamName, TimelineAnswer, Transport, User, Volume, VolumeSettings,
 } from './types'
 
@@ -66,6 +66,9 @@ export class Api {
     this.send<TimelineAnswer>('GET', `/api/v1/timeline${queryText(query)}`, undefined, signal)
   playback = (camera: number, query: { from: string; to: string; codecs: string }, signal?: AbortSignal) =>
     this.send<PlaybackAnswer>('GET', `/api/v1/cameras/${camera}/playback${queryText(query)}`, undefined, signal)
+
+  downloads = (camera: number, query: { from: string; to: string }, signal?: AbortSignal) =>
+    this.send<{ parts: DownloadPart[] }>('GET', `/media/cameras/${camera}/downloads${queryText(query)}`, undefined, signal)
 
   motion = (camera: number, query: Query, signal?: AbortSignal) =>
     this.send<MotionAnswer>('GET', `/api/v1/cameras/${camera}/motion${queryText(query)}`, undefined, signal)

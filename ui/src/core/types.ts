@@ -162,6 +162,14 @@ export interface PlaybackAnswer {
   spans: { start: string; end: string }[]
 }
 
+/** One file of a download: a stretch whose pictures are of one codec. */
+export interface DownloadPart {
+  from: string
+  to: string
+  codec: string
+  url: string
+}
+
 export interface EventItem {
   id: number
   camera: number

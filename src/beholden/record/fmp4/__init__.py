@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from beholden.record.fmp4.boxes import Mp4Error
 from beholden.record.fmp4.init import build_init, parse_init
-from beholden.record.fmp4.read import FragmentRef, Layout, read_fragment, read_units, walk
+from beholden.record.fmp4.read import (
+    FragmentRef,
+    Layout,
+    SampleRun,
+    read_fragment,
+    read_units,
+    sample_runs,
+    walk,
+)
 from beholden.record.fmp4.write import Fragment, FragmentWriter
 
 __all__ = [
@@ -18,9 +26,11 @@ __all__ = [
     "FragmentWriter",
     "Layout",
     "Mp4Error",
+    "SampleRun",
     "build_init",
     "parse_init",
     "read_fragment",
     "read_units",
+    "sample_runs",
     "walk",
 ]

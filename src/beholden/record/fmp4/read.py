@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, repeat
 from typing import Protocol
 
 from beholden.model.media import AccessUnit, Track
@@ -107,41 +109,61 @@ def read_units(fragment: bytes) -> list[AccessUnit]:
     ``arrival_ms`` is not kept on disk and reads as the fragment's start. Mp4Error when damaged.
     """
     moof_end = _moof_end(fragment)
-    runs = _runs(fragment[:moof_end])
+    runs = sample_runs(fragment[:moof_end])
     arrival_ms = ticks_to_ms(max(0, runs[0].start)) if runs else 0
     units: list[AccessUnit] = []
     for run in runs:
         position = run.offset
-        decode_time = run.start
         track = Track.VIDEO if run.track == VIDEO_TRACK else Track.AUDIO
-        for duration, size, key, composition in run.samples:
+        compositions = run.compositions or repeat(0)
+        columns = zip(run.decode_times(), run.durations, run.sizes, run.keys(), compositions, strict=False)
+        for decode_time, duration, size, key, composition in columns:
             if position < moof_end or position + size > len(fragment):
                 raise Mp4Error("a sample lies outside its fragment")
             sample = fragment[position : position + size]
             kept = duration if track is Track.AUDIO else 0
-            pts = decode_time + composition
-            units.append(AccessUnit(track, pts, key, (sample,), size, arrival_ms, kept))
+            units.append(AccessUnit(track, decode_time + composition, key, (sample,), size, arrival_ms, kept))
             position += size
-            decode_time += duration
     return units
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """One traf: samples are (duration, size, key, composition offset)."""
+class SampleRun:
+    """The samples of one track in one fragment, in decode order, by columns; times in the track's ticks.
+
+    ``start`` is the first one's decode time, ``offset`` where its bytes begin, counted from the start of the
+    moof. ``flags`` are as stored; ``compositions`` (presentation less decode time) is empty without any.
+    """
 
     track: int
     start: int
     offset: int
-    samples: list[tuple[int, int, bool, int]]
+    durations: Sequence[int]
+    sizes: Sequence[int]
+    flags: Sequence[int]
+    compositions: Sequence[int]
 
     def earliest(self) -> int:
-        """The presentation time of the picture shown first."""
-        decode_time, earliest = self.start, self.start + self.samples[0][3]
-        for duration, _, _, composition in self.samples:
-            earliest = min(earliest, decode_time + composition)
-            decode_time += duration
-        return earliest
+        """The presentation time of the sample shown first."""
+        if not self.compositions:
+            return self.start
+        return min(at + offset for at, offset in zip(self.decode_times(), self.compositions, strict=True))
+
+    def decode_times(self) -> Iterable[int]:
+        """When each is decoded."""
+        return accumulate(self.durations[:-1], initial=self.start)
+
+    def keys(self) -> list[bool]:
+        """Which can be entered at."""
+        return [not flags & _NOT_SYNC for flags in self.flags]
+
+
+def sample_runs(moof: bytes) -> list[SampleRun]:
+    """What a moof says of its samples, a run for each track; Mp4Error when it is not laid out as ours."""
+    try:
+        return [_run(moof, start, end) for kind, start, end in children(moof, 8) if kind == b"traf"]
+    except struct.error as error:
+        raise Mp4Error("a box is shorter than its fields") from error
 
 
 def _read_init(source: _Source) -> bytes:
@@ -174,25 +196,24 @@ def _read_ref(source: _Source, offset: int) -> FragmentRef | None:
     if kind != b"mdat" or mdat_size < 8 or offset + size > source.size:
         return None
     try:
-        runs = _runs(head[:moof_size])
+        runs = sample_runs(head[:moof_size])
     except Mp4Error:
         return None
     return _ref(offset, size, mdat_size - 8, runs)
 
 
-def _ref(offset: int, size: int, payload: int, runs: list[_Run]) -> FragmentRef | None:
-    if not runs or runs[0].track != VIDEO_TRACK or not runs[0].samples:
+def _ref(offset: int, size: int, payload: int, runs: list[SampleRun]) -> FragmentRef | None:
+    if not runs or runs[0].track != VIDEO_TRACK or not runs[0].sizes:
         return None
-    if sum(sample[1] for run in runs for sample in run.samples) != payload:
+    if sum(sum(run.sizes) for run in runs) != payload:
         return None
-    video = runs[0].samples
-    flags = FragmentFlag(0)
-    if video[0][2]:
-        flags |= FragmentFlag.KEY
+    video = runs[0]
+    flags = FragmentFlag(0) if video.flags[0] & _NOT_SYNC else FragmentFlag.KEY
     if len(runs) > 1:
         flags |= FragmentFlag.AUDIO
-    ticks = min(sum(sample[0] for sample in video), 0xFFFFFFFF)
-    return FragmentRef(offset, runs[0].earliest(), FragmentEntry(size, ticks, len(video), flags))
+    ticks = min(sum(video.durations), 0xFFFFFFFF)
+    pictures = min(len(video.sizes), 0xFFFF)
+    return FragmentRef(offset, video.earliest(), FragmentEntry(size, ticks, pictures, flags))
 
 
 def _meet(ref: FragmentRef, next_start: int) -> FragmentRef:
@@ -212,14 +233,7 @@ def _moof_end(fragment: bytes) -> int:
     return int(size)
 
 
-def _runs(moof: bytes) -> list[_Run]:
-    try:
-        return [_run(moof, start, end) for kind, start, end in children(moof, 8) if kind == b"traf"]
-    except struct.error as error:
-        raise Mp4Error("a box is shorter than its fields") from error
-
-
-def _run(moof: bytes, start: int, end: int) -> _Run:
+def _run(moof: bytes, start: int, end: int) -> SampleRun:
     track, default_duration, decode_time = 0, 0, 0
     for kind, inner, stop in children(moof, start, end):
         if kind == b"tfhd":
@@ -229,12 +243,11 @@ def _run(moof: bytes, start: int, end: int) -> _Run:
         elif kind == b"tfdt":
             (decode_time,) = struct.unpack_from(">Q", moof[inner:stop], 4)
         elif kind == b"trun":
-            offset, samples = _samples(moof[inner:stop], default_duration)
-            return _Run(track, decode_time, offset, samples)
+            return _samples(moof[inner:stop], track, decode_time, default_duration)
     raise Mp4Error("a track fragment has no samples")
 
 
-def _samples(trun: bytes, default_duration: int) -> tuple[int, list[tuple[int, int, bool, int]]]:
+def _samples(trun: bytes, track: int, decode_time: int, default_duration: int) -> SampleRun:
     flags, count, offset = struct.unpack_from(">IIi", trun)
     flags &= 0xFFFFFF
     fields = [bit for bit in (0x100, 0x200, 0x400, 0x800) if flags & bit]
@@ -242,14 +255,15 @@ def _samples(trun: bytes, default_duration: int) -> tuple[int, list[tuple[int, i
         raise Mp4Error("a run of samples is not laid out as ours")
     values = struct.unpack_from(f">{len(fields) * count}I", trun, 12)
     columns = {bit: values[index :: len(fields)] for index, bit in enumerate(fields)}
-    durations = columns.get(0x100, (default_duration,) * count)
-    sample_flags = columns.get(0x400, (0,) * count)
-    compositions = columns.get(0x800, (0,) * count)
-    samples = [
-        (durations[i], columns[0x200][i], not sample_flags[i] & _NOT_SYNC, _signed(compositions[i]))
-        for i in range(count)
-    ]
-    return offset, samples
+    return SampleRun(
+        track,
+        decode_time,
+        offset,
+        columns.get(0x100, (default_duration,) * count),
+        columns[0x200],
+        columns.get(0x400, (0,) * count),
+        [_signed(value) for value in columns.get(0x800, ())],
+    )
 
 
 def _signed(value: int) -> int:
