@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import DatabaseError
 
+from beholden.access import rights
 from beholden.access.door import NO_CAMERA, SAME_LOOK_SECONDS, Door, Pass
 from beholden.access.refusal import NoSuchCameraError, NotPermittedError
 from beholden.catalog import Catalog, CatalogError, cameras, users
@@ -53,15 +54,48 @@ def test_looks_cannot_be_changed_or_deleted(house: Any, statement: str) -> None:
 
 @pytest.mark.parametrize("action", list(Action))
 def test_a_right_is_of_one_camera_and_one_action(house: Any, action: Action) -> None:
-    """A viewer with all rights but download on one camera gets just those, and nothing of another camera."""
+    """A viewer with three rights on one camera gets just those, and nothing of another camera."""
     viewer = house.signed_in(house.viewer)
-    if action is Action.DOWNLOAD:
+    if action in (Action.DOWNLOAD, Action.CLEAR):
         with pytest.raises(NotPermittedError):
             house.door.open(viewer, house.gate, action, 0, 1, "x")
     else:
         assert house.door.open(viewer, house.gate, action, 0, 1, "x").action is action
     with pytest.raises(NotPermittedError):
         house.door.open(viewer, house.yard, action, 0, 1, "x")
+
+
+def test_a_still_is_clear_only_by_right_and_the_look_says_which(house: Any) -> None:
+    """Blurred for a viewer, clear for an admin and for who was granted it; each is a look of its own."""
+    viewer, admin = house.signed_in(house.viewer), house.signed_in(house.admin)
+    blurred = house.door.open(viewer, house.gate, Action.STILL, 5, 5, "event 1 still")
+    clear = house.door.open(admin, house.gate, Action.STILL, 5, 5, "event 1 still")
+    with house.catalog.write() as conn:
+        users.set_grants(
+            conn, house.viewer, frozenset(Grant(house.gate, each) for each in (Action.STILL, Action.CLEAR))
+        )
+    granted = house.door.open(viewer, house.gate, Action.STILL, 5, 5, "event 1 still")
+    assert (blurred.clear, clear.clear, granted.clear) == (False, True, True)
+    assert [look.what for look in house.looks()] == [
+        "event 1 still, blurred",
+        "event 1 still, clear",
+        "event 1 still, clear",
+    ]
+
+
+def test_the_right_to_see_clear_alone_shows_nothing(house: Any) -> None:
+    """It is no way in: neither a camera's name, nor a still."""
+    with house.catalog.write() as conn:
+        users.set_grants(conn, house.viewer, frozenset({Grant(house.gate, Action.CLEAR)}))
+        user = users.by_id(conn, house.viewer)
+    viewer = house.signed_in(house.viewer)
+    for action in Action:
+        with pytest.raises(NotPermittedError):
+            house.door.open(viewer, house.gate, action, 0, 1, "x")
+    assert user is not None
+    assert rights.visible(user, [house.gate]) == set()
+    with pytest.raises(NotPermittedError):
+        house.door.open(house.signed_in(house.admin), house.gate, Action.CLEAR, 0, 1, "x")
 
 
 def test_a_refusal_writes_no_look(house: Any) -> None:

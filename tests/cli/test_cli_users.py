@@ -113,7 +113,7 @@ def test_a_link_leads_to_the_node_that_runs(beholden: Any, catalog: Catalog) -> 
 
 
 def test_rights_are_given_and_taken(beholden: Any, catalog: Catalog) -> None:
-    """By camera and action; all actions when none is named."""
+    """By camera and action; all actions but seeing people clear when none is named."""
     beholden("user", "add", "eve")
     assert beholden("user", "grant", "eve", "--camera", "Gate", "--action", "live").code == 0
     assert beholden("user", "grant", "eve", "--camera", "all").code == 0
@@ -126,6 +126,10 @@ def test_rights_are_given_and_taken(beholden: Any, catalog: Catalog) -> None:
         {"camera": 1, "action": "live"},
     ]
     assert "Gate: live" in beholden("user", "list").out
+    assert beholden("user", "grant", "eve", "--camera", "all", "--action", "clear").code == 0
+    assert beholden("user", "grant", "eve", "--camera", "all", "--revoke").code == 0
+    (shown,) = beholden("user", "list", "--json").json()["users"]
+    assert shown["grants"] == [{"camera": 1, "action": "live"}]
 
 
 @pytest.mark.parametrize(

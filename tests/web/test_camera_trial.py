@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from beholden.access.door import Pass
@@ -59,6 +61,18 @@ def test_a_real_stream_gives_a_verdict_and_its_picture(site: Any, virtual_camera
     assert (told["codec"], told["width"], told["height"], told["audio_codec"]) == ("h264", 320, 180, "aac")
     assert told["still"].startswith("data:image/jpeg;base64,/9j/")
     assert admin.get("/api/v1/looks").json()["looks"][0]["what"].startswith("test of rtsp://")
+
+
+@pytest.mark.rtsp
+def test_a_mask_hides_in_the_picture_of_a_trial(site: Any, virtual_cameras: Any) -> None:
+    """What is black in a camera's stills is black in the picture of its test."""
+    whole = (((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)),)
+    trial = CameraTrial(masks_of=lambda camera: whole if camera == site.gate else ())
+    tried = trial.run(StreamAddress(virtual_cameras.url("gate")), leave(site))
+    assert tried.still is not None
+    picture = cv2.imdecode(np.frombuffer(tried.still, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    assert picture.max() < 12
 
 
 def test_a_picture_that_cannot_be_decoded_is_a_remark(site: Any) -> None:

@@ -38,9 +38,10 @@ class Pass:
     """Leave to take the footage it names. Only ``Door`` makes these.
 
     Times are epoch milliseconds UTC; ``end_ms`` is None for live. ``look_id`` is the row that recorded it.
+    ``clear`` says of a still whether people in it may be seen as they are; without it they are hidden.
     """
 
-    __slots__ = ("action", "camera", "end_ms", "look_id", "start_ms", "viewer", "what")
+    __slots__ = ("action", "camera", "clear", "end_ms", "look_id", "start_ms", "viewer", "what")
 
     viewer: Viewer
     camera: int
@@ -49,6 +50,7 @@ class Pass:
     end_ms: int | None
     what: str
     look_id: int
+    clear: bool
 
     def __init__(
         self,
@@ -60,11 +62,12 @@ class Pass:
         end_ms: int | None,
         what: str,
         look_id: int,
+        clear: bool,
     ) -> None:
         if made_by is not _DOOR:
             raise TypeError("only beholden.access.door.Door makes a Pass")
-        values = (viewer, camera, action, start_ms, end_ms, what, look_id)
-        names = ("viewer", "camera", "action", "start_ms", "end_ms", "what", "look_id")
+        values = (viewer, camera, action, start_ms, end_ms, what, look_id, clear)
+        names = ("viewer", "camera", "action", "start_ms", "end_ms", "what", "look_id", "clear")
         for name, value in zip(names, values, strict=True):
             object.__setattr__(self, name, value)
 
@@ -114,21 +117,27 @@ class Door:
 
         ``what`` names the thing (``"main 1795472104250-0"``, ``"event 12 still"``, ``"live main stream"``)
         without the user's words. Playback and stills of the same ``what`` and range by the same
-        session within ten minutes are one look; rights are checked every time all the same.
+        session within ten minutes are one look; rights are checked every time all the same. Of a still the
+        look also says whether people in it were shown clear or blurred.
 
         Raises NotPermittedError (also for a session that has ended), NoSuchCameraError, CatalogError.
         Blocks for a durable write: call it in a thread.
         """
-        self._check(viewer, camera, action)
+        user = self._check(viewer, camera, action)
+        if action is Action.CLEAR:  # how a still is seen, not an act of seeing
+            raise self._refused(viewer, camera, action)
+        clear = may(user, camera, Action.CLEAR)
+        if action is Action.STILL:
+            what = f"{what}, {'clear' if clear else 'blurred'}"
         key = (viewer.session_id, camera, action, start_ms, end_ms, what)
         if action not in _COALESCED:
             look_id = self._write(viewer, camera, action, start_ms, end_ms, what)
-            return Pass(_DOOR, viewer, camera, action, start_ms, end_ms, what, look_id)
+            return Pass(_DOOR, viewer, camera, action, start_ms, end_ms, what, look_id, clear)
         # Held over the write: a second reader of the same file must wait until the first look is durable.
         with self._lock:
             look_id = self._recent_look(key) or self._write(viewer, camera, action, start_ms, end_ms, what)
             self._remember(key, look_id)
-        return Pass(_DOOR, viewer, camera, action, start_ms, end_ms, what, look_id)
+        return Pass(_DOOR, viewer, camera, action, start_ms, end_ms, what, look_id, clear)
 
     def open_address(self, viewer: Viewer, url: str) -> Pass:
         """Leave for one picture from an address that is no camera of this site, for testing it.
@@ -144,7 +153,7 @@ class Door:
             self._check(viewer, camera, Action.STILL)
         now, what = self._clock.now_ms(), f"test of {address}"
         look_id = self._write(viewer, camera, Action.STILL, now, now, what)
-        return Pass(_DOOR, viewer, camera, Action.STILL, now, now, what, look_id)
+        return Pass(_DOOR, viewer, camera, Action.STILL, now, now, what, look_id, clear=True)
 
     def holds(self, leave: Pass) -> bool:
         """Whether a pass would be given again: session alive, account enabled, right still there.
@@ -157,7 +166,7 @@ class Door:
             return False
         return True
 
-    def _check(self, viewer: Viewer, camera: int, action: Action) -> None:
+    def _check(self, viewer: Viewer, camera: int, action: Action) -> users.User:
         now = self._clock.now_ms()
         with self._catalog.read() as conn:
             user = users.by_id(conn, viewer.user_id)
@@ -167,6 +176,7 @@ class Door:
             raise self._refused(viewer, camera, action)
         if not known:
             raise NoSuchCameraError(camera)
+        return user
 
     def _refused(self, viewer: Viewer, camera: int, action: Action) -> NotPermittedError:
         log.warning("look refused", camera=camera, user=viewer.name, action=action.value, ip=viewer.ip)

@@ -10,7 +10,7 @@ from beholden.model.access import Action, Role
 
 # Any right makes a camera visible by name and state. What happened there in the past is shown to
 # those who may see past pictures of it.
-ANY = frozenset(Action)
+ANY = frozenset(Action) - {Action.CLEAR}
 PAST = frozenset({Action.PLAYBACK, Action.STILL})
 
 

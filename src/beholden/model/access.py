@@ -12,6 +12,7 @@ class Action(enum.StrEnum):
     PLAYBACK = "playback"
     STILL = "still"
     DOWNLOAD = "download"
+    CLEAR = "clear"  # see people in stills as they are, not hidden; shows nothing without STILL
 
 
 class Role(enum.StrEnum):

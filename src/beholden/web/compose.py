@@ -15,22 +15,24 @@ from beholden.live.hub import Hub, RecorderBus
 from beholden.play.conversions import Conversions
 from beholden.play.spans import Spans
 from beholden.play.workshop import ProcessWorkshop
+from beholden.redact.stills import Stills
 from beholden.web.app import create_app
 from beholden.web.camera_trial import CameraTrial
 from beholden.web.context import Context
-from beholden.web.media import Media
+from beholden.web.media import Media, privacy_masks
 
 
 def compose(data_dir: Path, catalog: Catalog, box: SecretBox, *, public_url: str | None = None) -> FastAPI:
     """The app as it runs."""
-    app = create_app(data_dir, catalog=catalog, box=box, trial=CameraTrial(), public_url=public_url)
+    trial = CameraTrial(masks_of=lambda camera: privacy_masks(catalog, camera))
+    app = create_app(data_dir, catalog=catalog, box=box, trial=trial, public_url=public_url)
     add_media(app, app.state.context)
     return app
 
 
 def add_media(app: FastAPI, ctx: Context) -> None:
     """Put the addresses of footage and live view behind the gate of an app."""
-    workshop = ProcessWorkshop()
+    workshop, hiding = ProcessWorkshop(), ProcessWorkshop(waiting=200)  # a page of review shows many stills
     hub = make_hub(ctx)
     media = Media(
         ctx.catalog,
@@ -42,9 +44,10 @@ def add_media(app: FastAPI, ctx: Context) -> None:
         Conversions(workshop),
         hub,
         ctx.data_dir / "stills",
+        Stills(workshop, hiding),
     )
     app.router.routes.extend(media.routes())
-    app.state.closing += [hub.close, workshop.close]
+    app.state.closing += [hub.close, workshop.close, hiding.close]
 
 
 def make_hub(ctx: Context) -> Hub:

@@ -23,13 +23,14 @@ from starlette.websockets import WebSocket
 from beholden.access import rights
 from beholden.access.door import Door, Pass
 from beholden.access.refusal import NotPermittedError
-from beholden.catalog import Catalog, cameras, events, sites
+from beholden.catalog import Catalog, cameras, events, places, sites
 from beholden.catalog.users import by_id
 from beholden.live.hub import Hub
 from beholden.model.access import Action
 from beholden.model.camera import StreamRole
 from beholden.model.errors import BeholdenError
 from beholden.model.event import Event
+from beholden.model.place import PlaceKind
 from beholden.model.segment import SegmentKey
 from beholden.model.time import Clock, from_ms, ticks_to_ms, to_rfc3339
 from beholden.play import mp4, still
@@ -40,6 +41,8 @@ from beholden.play.mp4 import Part, SpanFile
 from beholden.play.playlist import Playback, playback
 from beholden.play.spans import Spans
 from beholden.play.workshop import Workshop
+from beholden.redact.still import Polygons
+from beholden.redact.stills import Stills
 from beholden.store.stills import still_path
 from beholden.web.context import viewer
 from beholden.web.instants import parse
@@ -56,7 +59,8 @@ _PRIVATE = {"Cache-Control": "private, max-age=600", "X-Content-Type-Options": "
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What these routes need, made once per web role. ``stills`` is the folder of event stills."""
+    """What these routes need, made once per web role. ``stills`` is the folder of event stills, ``showing``
+    the way they leave."""
 
     catalog: Catalog
     door: Door
@@ -67,6 +71,7 @@ class Media:
     conversions: Conversions
     hub: Hub
     stills: Path
+    showing: Stills
 
     def routes(self) -> list[BaseRoute]:
         """The routes, to be put behind the gate."""
@@ -143,7 +148,8 @@ class Media:
         camera, at_ms = int(request.path_params["camera"]), _instant(request, "at")
         leave = await self._open(request, camera, Action.STILL, at_ms, at_ms, "still")
         recording, gop = await to_thread.run_sync(still.find, self.footage, camera, at_ms)
-        made = await unless_gone(request, still.still_at(recording, gop, at_ms, self.workshop, leave))
+        masks = await to_thread.run_sync(privacy_masks, self.catalog, camera)
+        made = await unless_gone(request, self.showing.at(recording, gop, at_ms, masks, leave))
         return Response(made, media_type="image/jpeg", headers=_PRIVATE)
 
     async def get_event_still(self, request: Request) -> Response | FileResponse:
@@ -153,8 +159,12 @@ class Media:
         leave = await self._open(
             request, found.camera, Action.STILL, found.still_ms, found.still_ms, f"event {number} still"
         )
-        path = event_still_path(self.stills, found)
-        return FileResponse(path, f"{number}-{found.still_ms:x}", "image/jpeg", leave)
+        path, version = event_still_path(self.stills, found), f"{number}-{found.still_ms:x}"
+        masks = await to_thread.run_sync(privacy_masks, self.catalog, found.camera)
+        made = await unless_gone(request, self.showing.of_event(path, version, masks, leave))
+        if made is None:
+            return FileResponse(path, version, "image/jpeg", leave)
+        return Response(made, media_type="image/jpeg", headers=_PRIVATE)
 
     async def live(self, websocket: WebSocket) -> None:
         """Live view; the look is written before the first message."""
@@ -208,6 +218,13 @@ class Media:
             name = cameras.names(conn).get(camera, f"camera-{camera}")
             zone = ZoneInfo(sites.get(conn).time_zone)
         return mp4.file_name(name, from_ms(start_ms).astimezone(zone).strftime("%Y-%m-%d_%H-%M-%S"))
+
+
+def privacy_masks(catalog: Catalog, camera: int) -> Polygons:
+    """What is black in every still of a camera. Blocks."""
+    with catalog.read() as conn:
+        drawn = places.of_camera(conn, camera, [PlaceKind.PRIVACY])
+    return tuple(place.points for place in drawn)
 
 
 def event_still_path(stills: Path, event: Event) -> Path:

@@ -21,7 +21,11 @@ def grant(
     ],
     action: Annotated[
         list[str] | None,
-        typer.Option("--action", help="live, playback, still or download; without it, all of them."),
+        typer.Option(
+            "--action",
+            help="live, playback, still, download, or clear (people in stills are not blurred); without it, "
+            "all but clear.",
+        ),
     ] = None,
     revoke: Annotated[bool, typer.Option("--revoke", help="Take these rights away.")] = False,
 ) -> None:
@@ -37,7 +41,8 @@ def grant(
         raise BeholdenError(
             "bad_action", f"{unknown[0]!r} is not an action.", f"Choose of {', '.join(Action)}."
         )
-    actions = [Action(word) for word in action or list(Action)]
+    every = set(Action) if revoke else set(Action) - {Action.CLEAR}
+    actions = {Action(word) for word in action} if action else every
     with opening.existing(data) as site, site.catalog.write() as conn:
         account = find(conn, name)
         ids = [None if word == ALL else cameras.find(conn, word) for word in camera]

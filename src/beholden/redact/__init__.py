@@ -1,0 +1,1 @@
+"""Hiding people in pictures: where they are, and how they are made unrecognisable. Nobody is told apart."""
