@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from beholden.analyse.decode import Decoded
+from beholden.analyse.detect.crops import detect_in
 from beholden.analyse.detect.detector import Picture
 from beholden.analyse.detect.nanodet import NanoDet
 from beholden.analyse.detect.overlap import overlaps
@@ -93,7 +94,9 @@ def events_of(clip: Path, mode: str = "always") -> list[tuple[ObjectClass, int, 
         while watch.step():
             while (look := watch.mailbox.take()[1]) is not None:
                 if teller.wants(look):
-                    changes += teller.detected(look, detector.detect([look.picture.bgr()])[0])
+                    crops = teller.crops(look, detector.shown)
+                    found = detect_in(detector, [(look.picture, crops)])[0]
+                    changes += teller.detected(look, found, crops)
                 else:
                     changes += teller.passed(look)
                 watch.busy = teller.watching

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import enum
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from beholden.analyse.decode import Decoded
-from beholden.analyse.geometry import covered, overlap, strides_apart
+from beholden.analyse.geometry import covered, overlap, strides_apart, touches_edge
 from beholden.analyse.sighting import STILL_MS, Sighting, Stage
 from beholden.analyse.track import Tracked, group_of
 from beholden.model.event import Box, Detection, ObjectClass
@@ -33,6 +33,8 @@ _SPARSE_REACH = 3.0  # sizes an object may have gone from one keyframe to the ne
 _RESTING_UNSEEN_MS = 30_000  # of looking, not of time: nobody looks while nothing moves
 _MOST = 100
 _STATIONARY_MS = 10_000
+_FOLLOWED_MS = 1500
+_HIDDEN_MS = 400  # out of sight for so long it is taken to go on as it went
 
 
 class Phase(enum.StrEnum):
@@ -72,8 +74,6 @@ class EventMaker:
         self._camera = camera
         self._sightings: dict[int, Sighting] = {}  # by event key
         self._by_track: dict[int, int] = {}
-        self._looked_ms = 0  # time during which somebody looked; gaps count a second at most
-        self._seen_at_look: dict[int, int] = {}
         self._last_ms = 0
 
     @property
@@ -89,11 +89,20 @@ class EventMaker:
     def in_view(self, at_ms: int) -> tuple[TrackedObject, ...]:
         """The objects seen in the picture of that time, and those known to rest. Their ``track`` goes on when
         a lost track is found again."""
+        found = ((key, item, _place(item, at_ms)) for key, item in self._sightings.items())
         return tuple(
-            TrackedObject(key, item.kind, item.score_now, item.box, _stationary(item, at_ms))
-            for key, item in self._sightings.items()
-            if item.last_ms == at_ms or item.stage is Stage.RESTING
+            TrackedObject(key, item.kind, item.score_now, box, _stationary(item, at_ms))
+            for key, item, box in found
+            if box is not None
         )
+
+    def followed(self, at_ms: int) -> list[Box]:
+        """Where what has been seen of late should be now, that which rests left out."""
+        return [
+            item.expected(at_ms)
+            for item in self._sightings.values()
+            if item.stage is not Stage.RESTING and at_ms - item.last_ms <= _FOLLOWED_MS
+        ]
 
     def update(
         self,
@@ -101,14 +110,15 @@ class EventMaker:
         picture: Decoded,
         moving: Sequence[Box] = (),
         interval_ms: int = 200,
+        looked_at: Callable[[Box], bool] = lambda _: True,
     ) -> list[EventChange]:
         """The tracks in the next picture somebody looked at, and what moved in it; returns what changes.
 
-        ``interval_ms`` is the time between pictures as they are analysed now, looked at or not.
+        ``interval_ms`` is the time between pictures as they are analysed now, looked at or not. ``looked_at``
+        tells whether a place was among what was looked at.
         """
         step = picture.at_ms - self._last_ms if self._last_ms else 0
         self._last_ms = picture.at_ms
-        self._looked_ms += min(max(step, 0), 1000)
         sparse = interval_ms > SPARSE_MS
         taken: set[int] = set()
         changes: list[EventChange] = []
@@ -117,6 +127,7 @@ class EventMaker:
             if key is not None:
                 taken.add(key)
                 changes += self._see(key, item.detection, picture, moving, sparse)
+        self._miss(taken, min(max(step, 0), 1000), looked_at)  # a gap counts a second at most
         return changes + self._leave(picture.at_ms, _patience(interval_ms))
 
     def tick(self, at_ms: int, interval_ms: int = 200) -> list[EventChange]:
@@ -128,7 +139,6 @@ class EventMaker:
         changes = [self._end(key) for key in list(self._sightings) if self._reported(key)]
         self._sightings.clear()
         self._by_track.clear()
-        self._seen_at_look.clear()
         self._last_ms = 0
         return changes
 
@@ -163,7 +173,6 @@ class EventMaker:
         self, key: int, detection: Detection, picture: Decoded, moving: Sequence[Box], sparse: bool
     ) -> Iterator[EventChange]:
         sighting = self._sightings[key]
-        self._seen_at_look[key] = self._looked_ms
         before = sighting.kind
         better = sighting.see(detection, picture) if sighting.last_ms != picture.at_ms else False
         if sighting.stage is Stage.RESTING:
@@ -181,11 +190,19 @@ class EventMaker:
                 yield self._change(Phase.END, key, still=False)
             sighting.rest()
 
+    def _miss(self, seen: set[int], step_ms: int, looked_at: Callable[[Box], bool]) -> None:
+        """Count for what rests how long it was looked for in vain."""
+        for key, item in self._sightings.items():
+            if key in seen:
+                item.missed_ms = 0
+            elif item.stage is Stage.RESTING and looked_at(item.box):
+                item.missed_ms += step_ms
+
     def _leave(self, at_ms: int, unseen_ms: int) -> list[EventChange]:
         changes: list[EventChange] = []
         for key, sighting in list(self._sightings.items()):
             if sighting.stage is Stage.RESTING:
-                if self._looked_ms - self._seen_at_look.get(key, 0) > _RESTING_UNSEEN_MS:
+                if sighting.missed_ms > _RESTING_UNSEEN_MS:
                     self._forget(key)
             elif at_ms - sighting.last_ms > unseen_ms or at_ms < sighting.first_ms:
                 changes += self._lose(key, sighting)
@@ -204,7 +221,6 @@ class EventMaker:
 
     def _forget(self, key: int) -> None:
         self._sightings.pop(key, None)
-        self._seen_at_look.pop(key, None)
         self._by_track = {track: other for track, other in self._by_track.items() if other != key}
 
     def _reported(self, key: int) -> bool:
@@ -226,6 +242,16 @@ class EventMaker:
         )
 
 
+def _place(item: Sighting, at_ms: int) -> Box | None:
+    """Where something in view is: also for a moment while something else hides it."""
+    if not item.trusted or item.hits < _LEAST_HITS:
+        return None
+    if item.last_ms == at_ms or item.stage is Stage.RESTING:
+        return item.box
+    hidden = item.stage is Stage.REPORTED and at_ms - item.last_ms <= _HIDDEN_MS
+    return item.expected(at_ms) if hidden and not touches_edge(item.expected(at_ms), 0.01) else None
+
+
 def _stationary(item: Sighting, at_ms: int) -> bool:
     return item.stage is Stage.RESTING or item.still_for(at_ms) >= _STATIONARY_MS
 
@@ -235,7 +261,7 @@ def _patience(interval_ms: int) -> int:
 
 
 def _worth_telling(sighting: Sighting, moving: Sequence[Box], sparse: bool) -> bool:
-    if sighting.score < _SURE:
+    if sighting.score < _SURE or not sighting.trusted:
         return False
     if sparse:  # there will not be three pictures: motion where it is must do
         return sighting.moved or sum(covered(sighting.box, region) for region in moving) > 0.3

@@ -16,6 +16,9 @@ _SAME_PLACE = 0.6  # overlap with where it rested
 _BETTER_STILL = 1.25  # how much better a picture must be to replace the still
 _STILL_EVERY_MS = 1000
 _SMOOTH = 0.35
+_SPEED_MS = 2000
+_TRUST_SHARE = 0.15
+_TRUSTED_PERSON, _TRUSTED = 0.46, 0.36  # of the score by and large
 
 
 class Stage(enum.Enum):
@@ -35,12 +38,15 @@ class Sighting:
         self.first_ms = self.last_ms = picture.at_ms
         self.hits = 0
         self.moved = False
+        self.missed_ms = 0
         self.score = self.score_now = 0.0
+        self.trust = detection.score
         self.best_box = self.box = self.smooth = self._origin = self.anchor = detection.box
         self.anchor_ms = picture.at_ms
         self.best: Decoded | None = picture
         self.best_ms = picture.at_ms
         self._best_value = 0.0
+        self._speed = (0.0, 0.0)  # of its centre, pictures per millisecond
         self._votes: defaultdict[ObjectClass, float] = defaultdict(float)
         self.see(detection, picture)
 
@@ -49,16 +55,30 @@ class Sighting:
         """The class it was taken for most, weighted by score."""
         return max(self._votes, key=lambda kind: self._votes[kind])
 
+    @property
+    def trusted(self) -> bool:
+        """Whether the detector is sure of it by and large, and not just once."""
+        return self.trust >= (_TRUSTED_PERSON if self.kind is ObjectClass.PERSON else _TRUSTED)
+
     def see(self, detection: Detection, picture: Decoded) -> bool:
         """One more detection of it; returns whether this is its new best still."""
+        self._learn_speed(detection.box, picture.at_ms)
         self.last_ms = picture.at_ms
         self.hits += 1
         self.box = detection.box
         self.score_now = detection.score
+        self.trust += (detection.score - self.trust) * _TRUST_SHARE
         self.score = max(self.score, detection.score)
         self._votes[detection.kind] += detection.score
         self._follow(detection.box, picture.at_ms)
         return self._consider(detection, picture)
+
+    def expected(self, at_ms: int) -> Box:
+        """Where it should be by now, going on as it went."""
+        elapsed = at_ms - self.last_ms
+        across, down = self._speed[0] * elapsed, self._speed[1] * elapsed
+        box = self.box
+        return Box(box.left + across, box.top + down, box.right + across, box.bottom + down)
 
     def still_for(self, at_ms: int) -> int:
         """Milliseconds since it last moved."""
@@ -78,6 +98,21 @@ class Sighting:
         self.score = 0.0
         self._best_value = 0.0
         self.best, self.best_ms = picture, picture.at_ms
+
+    def _learn_speed(self, box: Box, at_ms: int) -> None:
+        elapsed = at_ms - self.last_ms
+        if not 0 < elapsed < _SPEED_MS:
+            return
+        old = self.box
+        now = (
+            (box.left + box.right - old.left - old.right) / 2 / elapsed,
+            (box.top + box.bottom - old.top - old.bottom) / 2 / elapsed,
+        )
+        share = _SMOOTH if self.hits > 2 else 1.0
+        self._speed = (
+            self._speed[0] + (now[0] - self._speed[0]) * share,
+            self._speed[1] + (now[1] - self._speed[1]) * share,
+        )
 
     def _follow(self, box: Box, at_ms: int) -> None:
         self.smooth = blend(self.smooth, box, _SMOOTH)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from beholden.analyse.detect.crops import Crop, Size, plan, seen_in
 from beholden.analyse.events import SPARSE_MS, EventChange, EventMaker
 from beholden.analyse.mailbox import Look
 from beholden.analyse.quarantine import Quarantine
@@ -14,6 +15,8 @@ from beholden.model.time import Clock
 
 _CONFIRM_MS = 1000  # how often what stands still is looked at, to see whether it is still there
 _MOST_FAILURES = 3
+_MOST_CROPS = 3
+_WHOLE_MS = 2000  # how often the whole picture is shown while something moves
 
 
 class Teller:
@@ -24,6 +27,7 @@ class Teller:
         self._events = EventMaker(camera)
         self._camera = camera
         self._looked_ms = 0
+        self._whole_ms = 0
         self._told_ms = 0
         self._told_objects = False
         self.quarantine = Quarantine(clock, _MOST_FAILURES)
@@ -52,22 +56,47 @@ class Teller:
         self._told_ms, self._told_objects = at_ms, bool(objects)
         return TrackedFrame(self._camera, at_ms, objects)
 
-    def wants(self, look: Look) -> bool:
+    def wants(self, look: Look, least_ms: int = 0) -> bool:
         """Whether the detector should see this picture: something moved, nobody can say what moves, or
-        something known needs to be confirmed."""
-        if self.quarantine.active:
+        something known needs to be confirmed; and the last look was ``least_ms`` ago."""
+        elapsed = look.picture.at_ms - self._looked_ms
+        if self.quarantine.active or 0 <= elapsed < least_ms:
             return False
         if look.motion.regions or look.motion.settling:
             return True
-        elapsed = look.picture.at_ms - self._looked_ms
         return self._events.watching and not 0 <= elapsed < _CONFIRM_MS
 
-    def detected(self, look: Look, detections: Sequence[Detection]) -> list[EventChange]:
-        """What the detector found in a picture it was shown."""
+    def crops(self, look: Look, shown: Size) -> list[Crop]:
+        """What of the picture the detector is to be shown: where something moves or is followed, and now and
+        then all of it."""
+        at_ms, size = look.picture.at_ms, (look.picture.width, look.picture.height)
+        boxes = [*look.motion.regions, *self._events.followed(at_ms)]
+        if (
+            look.motion.settling
+            or look.interval_ms > SPARSE_MS
+            or not 0 <= at_ms - self._whole_ms < _WHOLE_MS
+        ):
+            boxes = []
+        crops = plan(size, shown, boxes, _MOST_CROPS)
+        if crops[0].area == size[0] * size[1]:
+            self._whole_ms = at_ms
+        return crops
+
+    def detected(
+        self, look: Look, detections: Sequence[Detection], crops: Sequence[Crop] = ()
+    ) -> list[EventChange]:
+        """What the detector found in a picture it was shown, in whole or in these crops."""
         self._looked_ms = look.picture.at_ms
         sparse = look.interval_ms > SPARSE_MS
         tracked = self._tracker.update(detections, look.picture.at_ms, sparse=sparse)
-        return self._events.update(tracked, look.picture, look.motion.regions, look.interval_ms)
+        size = look.picture.width, look.picture.height
+        return self._events.update(
+            tracked,
+            look.picture,
+            look.motion.regions,
+            look.interval_ms,
+            lambda box: not crops or seen_in(crops, box, size),
+        )
 
     def passed(self, look: Look) -> list[EventChange]:
         """A picture the detector was not shown."""

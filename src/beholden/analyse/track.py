@@ -16,7 +16,8 @@ from trackers import ByteTrackTracker
 from beholden.analyse.geometry import overlap
 from beholden.model.event import Detection, ObjectClass
 
-WEAKEST_TO_FOLLOW = 0.2  # may go on with a track, not begin one
+# May go on with a track, not begin one. People are found surely; what is half taken for one often is none.
+WEAKEST_PERSON_TO_FOLLOW, WEAKEST_TO_FOLLOW = 0.3, 0.2
 WEAKEST_TO_BEGIN = 0.45
 _HELD = 0.35  # stronger ones are matched first
 _LOST_SECONDS = 3.0
@@ -85,7 +86,7 @@ class Tracker:
         if self._last_ms is not None and at_ms <= self._last_ms:
             self._inner.reset()
         self._last_ms = at_ms
-        strong = merged([item for item in detections if item.score >= WEAKEST_TO_FOLLOW])
+        strong = merged([item for item in detections if item.score >= _weakest(item.kind)])
         found = self._inner.update(_packed(strong), timestamp=at_ms / 1000)
         if found.tracker_id is None:
             return []
@@ -97,6 +98,10 @@ class Tracker:
         """Drop all tracks."""
         self._inner.reset()
         self._last_ms = None
+
+
+def _weakest(kind: ObjectClass) -> float:
+    return WEAKEST_PERSON_TO_FOLLOW if kind is ObjectClass.PERSON else WEAKEST_TO_FOLLOW
 
 
 def merged(detections: Sequence[Detection]) -> list[Detection]:

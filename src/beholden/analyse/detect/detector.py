@@ -22,6 +22,11 @@ class Detector(Protocol):
         """What the model is, where it comes from and how good it was measured to be."""
         ...
 
+    @property
+    def shown(self) -> tuple[int, int]:
+        """(width, height) of a picture that it sees without shrinking it."""
+        ...
+
     def detect(self, pictures: Sequence[Picture]) -> list[list[Detection]]:
         """For each picture its detections, best first. Raises DetectorError when the model fails."""
         ...

@@ -21,6 +21,10 @@ class FakeDetector:
     def card(self) -> ModelCard:
         return ModelCard(name="fake", family="fake", licence="none", source="tests")
 
+    @property
+    def shown(self) -> tuple[int, int]:
+        return 416, 256
+
     def detect(self, pictures: Sequence[Picture]) -> list[list[Detection]]:
         self.batches.append(len(pictures))
         if self.broken:

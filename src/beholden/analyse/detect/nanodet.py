@@ -48,6 +48,10 @@ class NanoDet:
     def card(self) -> ModelCard:
         return self._card
 
+    @property
+    def shown(self) -> tuple[int, int]:
+        return self._input.width, self._input.height
+
     def detect(self, pictures: Sequence[Picture]) -> list[list[Detection]]:
         return [self._detect_one(picture) for picture in pictures]
 
