@@ -19,7 +19,7 @@ import pytest
 from beholden.catalog import Catalog
 from beholden.catalog.secrets import SecretBox
 from beholden.catalog.tables import metadata
-from beholden.model.event import ObjectClass
+from beholden.model.event import Disturbance, ObjectClass
 from beholden.web.compose import compose
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,6 +134,7 @@ def test_events_have_classes_of_things_only() -> None:
         "animal",
         "bag",
     }
+    assert {kind.value for kind in Disturbance} == {"camera", "sound"}
 
 
 def test_the_api_has_no_field_for_it(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from beholden.analyse.decode import Decoded
 from beholden.analyse.geometry import covered, overlap, strides_apart, touches_edge
 from beholden.analyse.sighting import STILL_MS, Sighting, Stage
 from beholden.analyse.track import Tracked, group_of
-from beholden.model.event import Box, Detection, ObjectClass
+from beholden.model.event import Box, Detection, EventKind, ObjectClass, RuleHit
 from beholden.model.frame import TrackedObject
 
 UNSEEN_MS = 3000
@@ -55,16 +55,22 @@ class EventChange:
     phase: Phase
     key: int
     camera: int
-    kind: ObjectClass
+    kind: EventKind
     start_ms: int
     end_ms: int | None
     score: float
     box: Box
     still_ms: int
     still: Decoded | None
+    hit: RuleHit | None = None  # of a rule's event
 
 
 _keys = itertools.count(1)
+
+
+def next_key() -> int:
+    """A key no other event of this process has."""
+    return next(_keys)
 
 
 class EventMaker:
@@ -148,7 +154,7 @@ class EventMaker:
             return known
         key = self._gone_on_with(item.detection, taken, sparse)
         if key is None and len(self._sightings) < _MOST:
-            key = next(_keys)
+            key = next_key()
             self._sightings[key] = Sighting(item.detection, picture)
         if key is not None:
             self._by_track[item.track] = key

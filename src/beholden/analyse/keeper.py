@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from beholden.analyse.events import EventChange, Phase
+from beholden.analyse.reports import Crossing
 from beholden.analyse.sink import EventSink
 from beholden.analyse.still import write_still
 from beholden.model.errors import BeholdenError
@@ -30,7 +31,7 @@ class Keeper:
         self._data_dir = data_dir
         self._sink = sink
         self._publish = publish
-        self._queue: queue.SimpleQueue[EventChange | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[EventChange | Crossing | None] = queue.SimpleQueue()
         self._ids: dict[int, int] = {}
         self._stopping = threading.Event()
         self.failed: BaseException | None = None
@@ -47,6 +48,10 @@ class Keeper:
         if change.phase is not Phase.UPDATE or self._queue.qsize() < _ENOUGH:
             self._queue.put(change)
 
+    def count(self, crossing: Crossing) -> None:
+        """Count a crossing soon. Never blocks."""
+        self._queue.put(crossing)
+
     def close(self) -> None:
         """Store what waits, then end. A catalog that cannot be written is not waited for any more."""
         self._stopping.set()
@@ -59,11 +64,14 @@ class Keeper:
                 if self._stopping.wait(_RETRY_SECONDS):
                     break
 
-    def _keep(self, change: EventChange) -> bool:
+    def _keep(self, change: EventChange | Crossing) -> bool:
         try:
-            self._store(change)
+            if isinstance(change, Crossing):
+                self._sink.crossed(change)
+            else:
+                self._store(change)
         except BeholdenError as error:  # the catalog is busy or full: the change waits
-            log.warning("event not stored yet", camera=change.camera, cause=str(error))
+            log.warning("event not stored yet", cause=str(error))
             return False
         return True
 
@@ -73,13 +81,16 @@ class Keeper:
         event_id = self._ids.get(change.key)
         if event_id is None:
             return
+        if change.phase is Phase.START:  # whoever waits for it is told before its still is written
+            self._publish(_news(event_id, change))
         size = self._write_still(event_id, change)
         if change.phase is Phase.END:
             self._sink.end(event_id, change)
             del self._ids[change.key]
         elif change.phase is Phase.UPDATE or size is not None:
             self._sink.update(event_id, change, size)
-        self._publish(_news(event_id, change))
+        if change.phase is not Phase.START:
+            self._publish(_news(event_id, change))
 
     def _write_still(self, event_id: int, change: EventChange) -> int | None:
         if change.still is None:
@@ -93,7 +104,7 @@ class Keeper:
 
 
 def _news(event_id: int, change: EventChange) -> dict[str, Any]:
-    box = change.box
+    box, hit = change.box, change.hit
     return {
         "kind": "event",
         "phase": change.phase.value,
@@ -105,5 +116,10 @@ def _news(event_id: int, change: EventChange) -> dict[str, Any]:
             "end": to_rfc3339(change.end_ms) if change.end_ms is not None else None,
             "score": round(change.score, 3),
             "box": {"left": box.left, "top": box.top, "right": box.right, "bottom": box.bottom},
+            "rule": hit.rule if hit is not None else None,
+            "what": hit.what if hit is not None else None,
+            "place": hit.place if hit is not None else None,
+            "severity": hit.severity if hit is not None else "note",
+            "detail": dict(hit.detail) if hit is not None else {},
         },
     }

@@ -15,6 +15,7 @@ from beholden.analyse.hooks import Hooks
 from beholden.analyse.keeper import Keeper
 from beholden.analyse.mask import Masks
 from beholden.analyse.memory import CatalogShelf, Memory
+from beholden.analyse.ruling import Ruling
 from beholden.analyse.sink import CatalogSink
 from beholden.bus.local import BusClient, ThreadedBusServer, socket_path
 from beholden.catalog import Catalog, CatalogError, cameras
@@ -67,6 +68,7 @@ def _serve(
 
     server = ThreadedBusServer(socket_path(data_dir, "analyser"), answer)
     keeper = Keeper(data_dir, sink, server.publish)
+    ruling = Ruling(keeper.put, keeper.count)
     memory = Memory(CatalogShelf(catalog), SystemClock())
     masks = Masks()
     analyser = Analyser(
@@ -75,11 +77,11 @@ def _serve(
         BusClient.connect,
         lambda shard: socket_path(data_dir, f"recorder-{shard}"),
         SystemClock(),
-        Hooks([memory], [memory.motion], masks.privacy, masks.motion),  # listeners are joined here
+        Hooks([memory, ruling], [memory.motion], masks.privacy, masks.motion),  # listeners are joined here
     )
     memory.start()
     try:
-        _follow(catalog, analyser, masks, heartbeat, stop)
+        _follow(catalog, analyser, masks, ruling, heartbeat, stop)
     finally:
         analyser.close()
         keeper.close()
@@ -88,9 +90,15 @@ def _serve(
 
 
 def _follow(
-    catalog: Catalog, analyser: Analyser, masks: Masks, heartbeat: Callable[[], None], stop: threading.Event
+    catalog: Catalog,
+    analyser: Analyser,
+    masks: Masks,
+    ruling: Ruling,
+    heartbeat: Callable[[], None],
+    stop: threading.Event,
 ) -> None:
-    """Keep the analyser's cameras and masks those of the catalog. No camera is seen before its masks are."""
+    """Keep the analyser's cameras, masks and rules those of the catalog. No camera is seen before its masks
+    are."""
     known: tuple[int, int] | None = None
     while not stop.is_set():
         try:
@@ -98,6 +106,7 @@ def _follow(
             with catalog.read() as conn:
                 revision = cameras.revision(conn)
                 configs = cameras.present(conn, None) if revision != known else None
+            ruling.refresh(catalog)
         except CatalogError as error:
             log.warning("cameras not read", cause=str(error))
             configs = None

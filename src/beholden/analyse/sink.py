@@ -7,7 +7,8 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from beholden.analyse.events import EventChange
-from beholden.catalog import Catalog, events
+from beholden.analyse.reports import Crossing
+from beholden.catalog import Catalog, counts, events
 
 
 class EventSink(Protocol):
@@ -23,6 +24,10 @@ class EventSink(Protocol):
 
     def end(self, event_id: int, change: EventChange) -> None:
         """Store that it is over."""
+        ...
+
+    def crossed(self, crossing: Crossing) -> None:
+        """Count an object that crossed a line."""
         ...
 
     def end_orphans(self) -> int:
@@ -46,6 +51,7 @@ class CatalogSink:
                 change.score,
                 change.box,
                 change.still_ms,
+                change.hit,
             )
 
     def update(self, event_id: int, change: EventChange, still_size: int | None) -> None:
@@ -56,13 +62,21 @@ class CatalogSink:
         assert change.end_ms is not None
         with self._catalog.write() as conn:
             events.update_event(conn, event_id, kind=change.kind, score=change.score)
+            if change.hit is not None:
+                events.detail_event(conn, event_id, change.hit.detail)
             events.end_event(conn, event_id, change.end_ms)
+
+    def crossed(self, crossing: Crossing) -> None:
+        with self._catalog.write() as conn:
+            counts.add_crossing(conn, crossing.place, crossing.at_ms, crossing.kind, crossing.went_in)
 
     def end_orphans(self) -> int:
         with self._catalog.write() as conn:
             return events.end_orphans(conn)
 
     def _update(self, conn: Connection, event_id: int, change: EventChange, still_size: int | None) -> None:
+        if change.hit is not None:
+            events.detail_event(conn, event_id, change.hit.detail)
         if still_size is None:
             events.update_event(conn, event_id, kind=change.kind, score=change.score)
             return
@@ -85,6 +99,7 @@ class FakeSink:
         self.told: list[tuple[str, int, EventChange]] = []
         self.still_sizes: dict[int, int] = {}
         self.orphans = 0
+        self.crossings: list[Crossing] = []
         self._next = 0
 
     def start(self, change: EventChange) -> int:
@@ -99,6 +114,9 @@ class FakeSink:
 
     def end(self, event_id: int, change: EventChange) -> None:
         self.told.append(("end", event_id, change))
+
+    def crossed(self, crossing: Crossing) -> None:
+        self.crossings.append(crossing)
 
     def end_orphans(self) -> int:
         return self.orphans

@@ -35,6 +35,12 @@ def ensure(conn: Connection, *, name: str = "My site", time_zone: str = "UTC") -
     return _site(row)
 
 
+def find(conn: Connection) -> Site | None:
+    """The site; None before the first start."""
+    row = conn.execute(select(site)).first()
+    return _site(row) if row is not None else None
+
+
 def get(conn: Connection) -> Site:
     """The site; raises when the catalog has none yet."""
     row = conn.execute(select(site)).one()
