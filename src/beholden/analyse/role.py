@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
 
 from beholden.analyse.analyser import Analyser
+from beholden.analyse.backtest_process import Bench
 from beholden.analyse.detect.detector import Detector
 from beholden.analyse.detect.nanodet import NanoDet
 from beholden.analyse.hooks import Hooks
@@ -80,9 +81,11 @@ def _serve(
         Hooks([memory, ruling], [memory.motion], masks.privacy, masks.motion),  # listeners are joined here
     )
     memory.start()
+    bench = Bench(data_dir, SystemClock())
     try:
-        _follow(catalog, analyser, masks, ruling, heartbeat, stop)
+        _follow(catalog, analyser, [masks.follow, ruling.refresh, bench.look], heartbeat, stop)
     finally:
+        bench.close()
         analyser.close()
         keeper.close()
         memory.close()
@@ -92,21 +95,20 @@ def _serve(
 def _follow(
     catalog: Catalog,
     analyser: Analyser,
-    masks: Masks,
-    ruling: Ruling,
+    followers: Sequence[Callable[[Catalog], None]],
     heartbeat: Callable[[], None],
     stop: threading.Event,
 ) -> None:
-    """Keep the analyser's cameras, masks and rules those of the catalog. No camera is seen before its masks
-    are."""
+    """Keep the analyser's cameras those of the catalog, and whoever else follows it. No camera is seen before
+    its masks are."""
     known: tuple[int, int] | None = None
     while not stop.is_set():
         try:
-            masks.follow(catalog)
+            for follow in followers:
+                follow(catalog)
             with catalog.read() as conn:
                 revision = cameras.revision(conn)
                 configs = cameras.present(conn, None) if revision != known else None
-            ruling.refresh(catalog)
         except CatalogError as error:
             log.warning("cameras not read", cause=str(error))
             configs = None

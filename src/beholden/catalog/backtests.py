@@ -32,6 +32,7 @@ class Trial:
     place: Place | None
     ground: GroundPlane | None
     model: str = ""
+    source: str = ""  # "decode": look at the footage again, even where boxes of it are stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,14 @@ def advance(
     return conn.execute(going_on.values(**values)).rowcount == 1
 
 
+def release(conn: Connection, backtest_id: int) -> None:
+    """Its worker leaves it; the next one may take it at once."""
+    left = update(backtest).where(
+        backtest.c.id == backtest_id, backtest.c.state == BacktestState.RUNNING.value
+    )
+    conn.execute(left.values(beat_ms=None))
+
+
 def finish(conn: Connection, now_ms: int, backtest_id: int, found: Sequence[Found]) -> None:
     """It is through; what it found replaces what was there."""
     conn.execute(delete(backtest_event).where(backtest_event.c.backtest == backtest_id))
@@ -228,6 +237,7 @@ def _trial_json(trial: Trial) -> dict[str, Any]:
         "place": place and [place.id, place.camera, place.kind.value, place.name, place.points, place.rev],
         "ground": ground and [ground.camera, ground.points, ground.metres],
         "model": trial.model,
+        "source": trial.source,
     }
 
 
@@ -241,7 +251,7 @@ def _trial(given: dict[str, Any]) -> Trial:
         (a, b, c, d), (e, f, g, h) = (tuple((x, y) for x, y in four) for four in (points, metres))
         ground = GroundPlane(camera, (a, b, c, d), (e, f, g, h), 0, 0)
     rule = rules.from_json(given["rule"]) if given["rule"] is not None else None
-    return Trial(rule, place, ground, given["model"])
+    return Trial(rule, place, ground, given["model"], given["source"])
 
 
 def _found_values(item: Found) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class BacktestBody(BaseModel):
     rule: Id | RuleBody | None = None
     place: PlaceBody | None = None
     model: Annotated[str, Field(max_length=100)] = ""
+    decode: bool = False
 
 
 @router.post("/backtests", status_code=201, response_model=None)
@@ -138,8 +139,9 @@ def show_backtest(item: Backtest) -> Answer:
 
 def _trial(conn: Connection, given: BacktestBody, now_ms: int) -> tuple[Trial, bool]:
     """What is to be tried, and whether it is a rule of the catalog exactly as stored."""
+    source = "decode" if given.decode else ""
     if given.rule is None:
-        return Trial(None, None, None, given.model), False
+        return Trial(None, None, None, given.model, source), False
     stored = isinstance(given.rule, int)
     rule = rules.get(conn, given.rule) if isinstance(given.rule, int) else given.rule.rule(given.camera)
     if rule.camera != given.camera:
@@ -150,7 +152,7 @@ def _trial(conn: Connection, given: BacktestBody, now_ms: int) -> tuple[Trial, b
         place = drawn if place is None else _redrawn(place, drawn)
     ground = places.ground(conn, given.camera)
     rule_settings.check(rule, place, ground)
-    return Trial(rule, place, ground, given.model), stored
+    return Trial(rule, place, ground, given.model, source), stored
 
 
 def _redrawn(old: Place, new: Place) -> Place:
