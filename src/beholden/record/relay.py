@@ -27,18 +27,15 @@ class Relay:
         self._id = (camera, stream)
         self._replay = replay
         self._on_fast = on_fast
-        self._listeners: dict[Connection, bool] = {}
+        self.listeners: dict[Connection, bool] = {}
         self._waiting: set[Connection] = set()  # for a keyframe
         self._format: StreamFormat | None = None
         self._fast = False
 
-    def __bool__(self) -> bool:
-        return bool(self._listeners)
-
     def subscribe(self, connection: Connection, fast: bool) -> None:
         """Format and newest GOP at once, then what comes. Subscribing again only changes ``fast``."""
-        known = connection in self._listeners
-        self._listeners[connection] = fast
+        known = connection in self.listeners
+        self.listeners[connection] = fast
         self._tell_fast()
         if known:
             return
@@ -51,7 +48,7 @@ class Relay:
 
     def unsubscribe(self, connection: Connection) -> None:
         """Stop, and unqueue what it has not read; nothing happens for one who did not listen."""
-        if self._listeners.pop(connection, None) is None:
+        if self.listeners.pop(connection, None) is None:
             return
         self._waiting.discard(connection)
         connection.forget(self._id)
@@ -63,19 +60,19 @@ class Relay:
             return
         self._format = stream_format
         news = describe_format(*self._id, stream_format)
-        for connection in list(self._listeners):
+        for connection in list(self.listeners):
             connection.send_json(news)
             self._waiting.add(connection)
 
     def send(self, unit: AccessUnit) -> None:
         """One unit to all; encoded once, and only when somebody listens."""
-        if not self._listeners:
+        if not self.listeners:
             return
         try:
             frame = encode_unit(*self._id, unit)
         except BusError:
             return  # a picture of over 16 MiB is kept on disk and not relayed
-        for connection in list(self._listeners):
+        for connection in list(self.listeners):
             self._send(connection, unit, frame, 0)
 
     def _send(self, connection: Connection, unit: AccessUnit, frame: bytes, room: int) -> None:
@@ -86,7 +83,7 @@ class Relay:
         connection.send_unit(self._id, unit.track, unit.key, frame, room)
 
     def _tell_fast(self) -> None:
-        fast = any(self._listeners.values())
+        fast = any(self.listeners.values())
         if fast != self._fast:
             self._fast = fast
             self._on_fast(fast)

@@ -26,18 +26,20 @@ SEGMENT_TICKS = 60 * TICKS_PER_SECOND
 _SHORTEST_GOP_TICKS = FRAGMENT_TICKS // 2
 # A fragment closes on size too, so that no stream, however odd, can hold much memory.
 _FRAGMENT_BYTES = 8 * 1024 * 1024
-_FRAGMENT_PICTURES = 10_000
+# What a unit costs besides its bytes; so tiny ones are limited too, far below what an index entry can count.
+_UNIT_BYTES = 256
 _STREAM_BYTES = 64 * 1024 * 1024  # of one stream in memory, when nothing smaller is set
 _AUDIO_UNITS = 20_000
 _RETRY_MS = 5000
+_SOUND = Track.AUDIO  # looked up for every unit
 
 
 class WriterOwner(FileOwner, Protocol):
     """Who is told of a stream's files. These two are called in the ingest thread."""
 
-    def file_begins(self, kept_tick: int, start_tick: int) -> bool:
-        """A keyframe with which a file begins is there; kept footage ended at ``kept_tick`` (0: none).
-        Returns whether a gap may lie between."""
+    def file_begins(self, kept_tick: int, start_tick: int, silent_ms: int) -> bool:
+        """A keyframe with which a file begins is there; kept footage ended at ``kept_tick`` (0: none), and
+        no picture came for ``silent_ms``. Returns whether a gap may lie between."""
         ...
 
     def disk_troubled(self, trouble: DiskTrouble, end_tick: int, landed: bool) -> None:
@@ -75,11 +77,13 @@ class SegmentWriter:
         self._video: list[AccessUnit] = []
         self._audio: list[AccessUnit] = []
         self._highest_pts = 0
+        self._due_pts = 0  # from this time on the open fragment is to be cut; 0: none is open
         self._bytes = 0
+        self._most_bytes = _FRAGMENT_BYTES
         self._handed = False  # whether a fragment of this file went to the disk
         self._gop: list[QueuedFragment] = []
         self._retry_after_ms = 0
-        self._seen_ms = 0
+        self.seen_ms = 0  # when the newest picture came
         self.kept_tick = 0  # the end of the newest fragment handed to the disk; 0 before the first
         self.last_fragment_ms = 0
         self.trouble: DiskTrouble | None = None
@@ -107,27 +111,21 @@ class SegmentWriter:
 
     def add(self, unit: AccessUnit) -> None:
         """One unit, in decode order."""
-        if unit.track is Track.AUDIO:
+        if unit.track is _SOUND:
             if self._file is not None and len(self._audio) < _AUDIO_UNITS:
                 self._audio.append(unit)
-                self._bytes += unit.size
+                self._bytes += unit.size + _UNIT_BYTES
             return
-        self._seen_ms = unit.arrival_ms
-        file = self._file
-        if file is not None and file.failed is not None:
-            self._give_up(file.failed, file)
-        if self._video and self._is_cut(unit):
-            self._close_fragment(unit.pts)
-        if unit.key and self._is_rotation(unit):
-            self.end_file()
-            self._begin_file(unit)
-        if self._file is None:
+        pts, file = unit.pts, self._file
+        plain = not unit.key and pts < self._due_pts and self._bytes < self._most_bytes
+        kept = (plain and file is not None and file.failed is None) or self._turn(unit)
+        self.seen_ms = unit.arrival_ms
+        if not kept:
             return
-        if not self._video:
-            self._highest_pts = unit.pts
         self._video.append(unit)
-        self._bytes += unit.size
-        self._highest_pts = max(self._highest_pts, unit.pts)
+        self._bytes += unit.size + _UNIT_BYTES
+        if pts > self._highest_pts:  # noqa: PLR1730 - max() costs three times as much, for every picture
+            self._highest_pts = pts
 
     def flush(self, next_pts: int | None = None) -> None:
         """Hand the open fragment to the disk though nothing is to follow it in this file (the camera has
@@ -164,16 +162,33 @@ class SegmentWriter:
             units += waiting
         return iter([*units, *self._video, *self._audio])
 
+    def _turn(self, unit: AccessUnit) -> bool:
+        """End what ends before a picture, begin what begins with it; whether the picture is kept."""
+        file = self._file
+        if file is not None and file.failed is not None:
+            self._give_up(file.failed, file)
+        if self._video and self._is_cut(unit):
+            self._close_fragment(unit.pts)
+        if unit.key and self._is_rotation(unit):
+            self.end_file()
+            self._begin_file(unit)
+        if self._file is None:
+            return False
+        if not self._video:
+            self._highest_pts = unit.pts
+            self._due_pts = unit.pts + FRAGMENT_TICKS
+            self._most_bytes = min(_FRAGMENT_BYTES, self.limit_bytes // 4)
+        return True
+
     def _is_cut(self, unit: AccessUnit) -> bool:
+        if self._bytes >= self._most_bytes:
+            return True
         if unit.pts <= self._highest_pts and not unit.key:
             return False  # it is shown among those before it: they belong together
-        return (
-            # Where every picture is a keyframe, a fragment each would be far too many.
-            (unit.key and not (self._video[0].key and unit.pts - self._video[0].pts < _SHORTEST_GOP_TICKS))
-            or unit.pts - self._video[0].pts >= FRAGMENT_TICKS
-            or self._bytes >= min(_FRAGMENT_BYTES, self.limit_bytes // 4)
-            or len(self._video) >= _FRAGMENT_PICTURES
-        )
+        # Where every picture is a keyframe, a fragment each would be far too many.
+        first = self._video[0]
+        every = unit.key and first.key and unit.pts - first.pts < _SHORTEST_GOP_TICKS
+        return unit.pts >= self._due_pts or (unit.key and not every)
 
     def _is_rotation(self, unit: AccessUnit) -> bool:
         if self._file is None:
@@ -186,7 +201,8 @@ class SegmentWriter:
     def _begin_file(self, unit: AccessUnit) -> None:
         if self._format is None:
             return
-        after_gap = self._owner.file_begins(self.kept_tick, unit.pts)
+        silent_ms = unit.arrival_ms - self.seen_ms
+        after_gap = self._owner.file_begins(self.kept_tick, unit.pts, silent_ms)
         key = SegmentKey(self._camera, self._stream, ticks_to_ms(unit.pts))
         self._file = SegmentFile(
             key, self._format, build_init(self._format), self._owner, after_gap, self._backlog
@@ -198,7 +214,7 @@ class SegmentWriter:
 
     def _close_fragment(self, next_pts: int | None) -> None:
         file, video, audio = self._file, self._video, self._audio
-        self._video, self._audio, self._bytes = [], [], 0
+        self._video, self._audio, self._bytes, self._due_pts = [], [], 0, 0
         if file is None:
             return
         if file.failed is not None:
@@ -228,13 +244,13 @@ class SegmentWriter:
         if file.failed is not None:
             # Fragments queued behind the failed one are lost too: kept footage ends with the last written.
             self.kept_tick = file.end_tick if file.entries else self._kept_before
-            self._retry_after_ms = self._seen_ms + _RETRY_MS
+            self._retry_after_ms = self.seen_ms + _RETRY_MS
         self._owner.disk_troubled(trouble, self.kept_tick or self._file_start, landed)
 
     def _forget_file(self) -> None:
         self._file = None
         self._gop = []
-        self._video, self._audio, self._bytes = [], [], 0
+        self._video, self._audio, self._bytes, self._due_pts = [], [], 0, 0
 
     def _read_back(self, file: SegmentFile, queued: QueuedFragment) -> list[AccessUnit]:
         if queued.offset < 0:

@@ -63,7 +63,8 @@ class StreamRecorder:
             label=f"cam-{camera.id}/{role.name.lower()}",
         )
         self._means = means
-        self._with_audio = camera.record_audio
+        self._listeners = self.relay.listeners  # asked for every unit
+        self._mute = not camera.record_audio
         self._format: StreamFormat | None = None
         self._limit_bytes = _GOP_BYTES
         self._prelude = Prelude(_GOP_BYTES)
@@ -72,8 +73,6 @@ class StreamRecorder:
         self._began_ms = means.clock.now_ms()
         self._kept_tick = 0
         self._file_ms = 0  # where the newest file begins
-        self._arrival_ms = 0
-        self._arriving_ms = 0
         self._latch = Latch(camera, zone)
         self._verdict = Verdict(True)
         self._resting = False
@@ -92,15 +91,11 @@ class StreamRecorder:
 
     def on_access_unit(self, unit: AccessUnit) -> None:
         """One picture or audio frame."""
-        if unit.track is Track.VIDEO:
-            self._arriving_ms = unit.arrival_ms
-        elif not self._with_audio:
+        if self._mute and unit.track is Track.AUDIO:
             return
         self._take(unit)
-        if self.relay:
+        if self._listeners:
             self.relay.send(unit)
-        if unit.track is Track.VIDEO:
-            self._arrival_ms = unit.arrival_ms
 
     def on_discontinuity(self) -> None:
         """Media time jumped: what comes next begins a file."""
@@ -116,8 +111,8 @@ class StreamRecorder:
 
     def configure(self, camera: CameraConfig, zone: tzinfo) -> None:
         """The camera's settings and the site's zone; what is being recorded goes on where it may."""
-        if camera.record_audio != self._with_audio:
-            self._with_audio = camera.record_audio
+        if camera.record_audio == self._mute:
+            self._mute = not camera.record_audio
             self._prelude.clear()
             self._apply_format()
         self._latch.configure(camera, zone)
@@ -154,7 +149,7 @@ class StreamRecorder:
     def tick(self, now_ms: int) -> None:
         """Once a second: a camera that pauses must not keep a fragment in memory."""
         writer = self._writer
-        if writer is not None and writer.open_bytes and now_ms - self._arrival_ms > _PAUSE_MS:
+        if writer is not None and writer.open_bytes and now_ms - writer.seen_ms > _PAUSE_MS:
             writer.flush()
         if writer is not None:
             self._prelude.limit_bytes = max(0, self._limit_bytes - writer.waiting_bytes)
@@ -180,11 +175,11 @@ class StreamRecorder:
 
     # --- what the disk says
 
-    def file_begins(self, kept_tick: int, start_tick: int) -> bool:
+    def file_begins(self, kept_tick: int, start_tick: int, silent_ms: int) -> bool:
         """See ``WriterOwner``: a hole that nobody explained is explained here."""
         self._file_ms = ticks_to_ms(start_tick)
         hole_ms = ticks_to_ms(start_tick - kept_tick)
-        if self._arriving_ms - self._arrival_ms > hole_ms // 2:
+        if silent_ms > hole_ms // 2:
             cause, detail = GapCause.CAMERA_STALLED, "No complete picture came from the camera."
         else:
             cause, detail = GapCause.CLOCK_STEPPED, "The camera's clock jumped."
@@ -238,7 +233,7 @@ class StreamRecorder:
             "memory_bytes": self.buffered_bytes,
             "memory_limit_bytes": self._limit_bytes,
             "resting": self._resting,
-            "last_unit_ms": status.last_unit_ms or self._arrival_ms or None,
+            "last_unit_ms": status.last_unit_ms or (writer.seen_ms if writer is not None else 0) or None,
             "bytes": totals.bytes,
             "pictures": totals.pictures,
             "lost_packets": totals.lost_packets,
@@ -309,7 +304,7 @@ class StreamRecorder:
         return writer
 
     def _recorded_format(self, stream_format: StreamFormat) -> StreamFormat:
-        return stream_format if self._with_audio else replace(stream_format, audio=None)
+        return replace(stream_format, audio=None) if self._mute else stream_format
 
     def _apply_format(self) -> None:
         if self._format is None:
