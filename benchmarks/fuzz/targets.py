@@ -19,7 +19,10 @@ from dataclasses import dataclass
 from beholden.ingest import auth, message, nal, sdp
 from beholden.ingest.connection import FakeWire
 from beholden.ingest.reorder import MOST_HELD, Reorder
+from beholden.ingest.rtp.h264 import H264Depacketiser
+from beholden.ingest.rtp.h265 import H265Depacketiser
 from beholden.ingest.rtp.packet import parse_header, sender_reports
+from beholden.ingest.rtp.video import VideoDepacketiser
 from beholden.ingest.rtsp import RtspSource
 from beholden.ingest.source import SourceError
 from beholden.model.camera import StreamAddress
@@ -269,6 +272,37 @@ def _media_target(name: str, description: str) -> None:
     pieces = [*(hevc if "H265" in description else avc), *sound]
     seeds = [bytes((how, len(piece))) + piece for piece in pieces for how in (8, 24, 1, 9)]
     target(b"".join(seeds), *seeds, name=f"media_{name}")(functools.partial(_fuzz_media, description))
+
+
+def _pictures(kind: type[VideoDepacketiser], frames: list[bytes], together: bool) -> list[object]:
+    found: list[object] = []
+    took = kind(0, 96, lambda *picture: found.append((*picture[:2], b"".join(picture[2]))), found.append)
+    try:
+        if together:
+            data = b"".join(frames)
+            at = took.walk(data, 0, len(data))
+            frames = [data[at:]] if at < len(data) else []
+        for frame in frames:
+            took.packet(frame, 4, len(frame))
+    except SourceError as error:
+        found.append(error.code)
+    return [*found, took.sequence.lost, took.dropped, took.packets]
+
+
+@target(
+    bytes((8, 8)) + b"\x7c\x85\x88frst" + bytes((0, 8)) + b"\x7c\x05middle" + bytes((16, 6)) + b"\x7c\x45last"
+)
+def walking(data: bytes) -> None:
+    """The hot path and the path of single packets see the same pictures, in whole sequences of packets."""
+    out: list[bytes] = []
+    data = _frames(data, (96, 96))
+    while data:
+        end = 4 + ((data[2] << 8) | data[3])
+        out.append(b"$\0" + data[2:end])
+        data = data[end:]
+    for kind in (H264Depacketiser, H265Depacketiser):
+        walked = _pictures(kind, out, True)
+        assert walked == _pictures(kind, out, False), walked
 
 
 for _name, _description in DESCRIPTIONS.items():

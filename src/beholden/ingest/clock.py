@@ -21,12 +21,13 @@ REPORT_TRUST_MS = 2_000  # sender reports that put sound further than this from 
 _SMOOTHED = 16  # frames over which drift is measured
 _WRAP = 1 << 32
 _HALF = 1 << 31
+_MASK = _WRAP - 1
 _FAR = 1 << 80
 
 
 def signed_step(stamp: int, before: int) -> int:
     """The distance between two 32-bit RTP timestamps, negative for backwards."""
-    return ((stamp - before + _HALF) & (_WRAP - 1)) - _HALF
+    return ((stamp - before + _HALF) & _MASK) - _HALF
 
 
 class VideoClock:
@@ -63,7 +64,16 @@ class VideoClock:
         """
         if not self.running:
             return self._begin(stamp, arrival)
-        step = signed_step(stamp, self._stamp)
+        step = ((stamp - self._stamp + _HALF) & _MASK) - _HALF
+        if 0 < step <= JUMP_TICKS and not key:  # nearly all
+            self._stamp, self._arrival, self._interval = stamp, arrival, step
+            media = self._media = self._media + step
+            if arrival - media < self._earliest:  # noqa: PLR1730 (this is the hot path)
+                self._earliest = arrival - media
+            pts = media + self.offset
+            if pts > self.newest:  # noqa: PLR1730
+                self.newest = pts
+            return pts
         waited = arrival - self._arrival
         self._stamp = stamp
         self._arrival = arrival

@@ -5,21 +5,21 @@ from __future__ import annotations
 import struct
 
 from beholden.ingest.nal import NalError, h264_pps_id
-from beholden.ingest.rtp.video import ParameterSetSink, PictureSink, VideoDepacketiser
+from beholden.ingest.rtp.fragmented import Beginning, FragmentedDepacketiser
+from beholden.ingest.rtp.video import ParameterSetSink, PictureSink
 
-# '$' and channel | length | V,P,X,CC,M,PT | sequence | timestamp | (ssrc) | FU indicator | FU header
-_HEAD = struct.Struct(">HHHHI4xBB").unpack_from
-_HEAD_SIZE = 18
-
-_IDR, _SEI, _SPS, _PPS = 5, 6, 7, 8
+_SLICE, _IDR, _SEI, _SPS, _PPS = 1, 5, 6, 7, 8
 _PARTITIONS = (2, 3, 4)  # of a profile no camera has; H.265 looks like this
 _STAP_A, _FU_A = 24, 28
 _RECOVERY_POINT = 6
 
 
-class H264Depacketiser(VideoDepacketiser):
+class H264Depacketiser(FragmentedDepacketiser):
     """Slices and SEI become the sample; parameter sets go to ``on_parameter_sets``; the rest (access
     unit delimiters, filler, ends of sequence, private types) is left out."""
+
+    _fields = struct.Struct(">HHHHI4xBB")
+    _folded = struct.Struct(">QQBB")
 
     def __init__(
         self,
@@ -36,47 +36,14 @@ class H264Depacketiser(VideoDepacketiser):
         for nal in known:
             self._parameter_set(nal)
 
-    def walk(self, data: bytes, position: int, size: int) -> int:
-        mine = 0x2400 | self.channel
-        plain = 0x8000 | self.payload_type
-        sequence = self.sequence
-        expected, parts = sequence.expected, self._parts
-        open_stamp = self._stamp if self._fragment_at >= 0 else -1
-        last = size - _HEAD_SIZE
-        middles = 0
-        while position <= last:
-            lead, length, head, number, stamp, indicator, fu = _HEAD(data, position)
-            if lead != mine:
-                break
-            end = position + 4 + length
-            if end > size:
-                break
-            if (
-                number == expected
-                and stamp == open_stamp
-                and head == plain
-                and fu < 0x40
-                and indicator & 31 == 28
-                and length > 14
-            ):
-                parts.append(data[position + 18 : end])
-                expected = (number + 1) & 0xFFFF
-                middles += 1
-            else:
-                if number == expected and head & 0xFF7F == plain and length > 12:
-                    sequence.expected = (number + 1) & 0xFFFF
-                    self.ordered(data, position + 16, end, head != plain, stamp, False)
-                else:
-                    sequence.expected = expected
-                    self.packet(data, position + 4, end)
-                expected, parts = sequence.expected, self._parts
-                open_stamp = self._stamp if self._fragment_at >= 0 else -1
-            position = end
-        sequence.expected = expected
-        self.packets += middles
-        if len(parts) > 256:
-            self.check_size()
-        return position
+    def _begins(self, header: int, fu: int) -> Beginning | None:
+        kind = fu & 31
+        if not self._is_fragment(header) or fu & 0xC0 != 0x80 or kind not in (_SLICE, _IDR):
+            return None
+        return Beginning(kind == _IDR, kind, bytes(((header & 0xE0) | kind,)))
+
+    def _is_fragment(self, header: int) -> bool:
+        return header & 31 == _FU_A
 
     def _payload(self, data: bytes, start: int, end: int) -> None:
         indicator = data[start]

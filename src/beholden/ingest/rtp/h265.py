@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from beholden.ingest.rtp.video import ParameterSetSink, PictureSink, VideoDepacketiser
-
-# '$' and channel | length | V,P,X,CC,M,PT | sequence | timestamp | (ssrc) | payload header | FU header
-_HEAD = struct.Struct(">HHHHI4xHB").unpack_from
-_HEAD_SIZE = 19
+from beholden.ingest.rtp.fragmented import Beginning, FragmentedDepacketiser
+from beholden.ingest.rtp.video import ParameterSetSink, PictureSink
 
 _LAST_SLICE = 31
 _FIRST_IRAP, _LAST_IRAP = 16, 21
@@ -17,8 +14,11 @@ _SEI = (39, 40)
 _AP, _FU = 48, 49
 
 
-class H265Depacketiser(VideoDepacketiser):
+class H265Depacketiser(FragmentedDepacketiser):
     """Slices and SEI become the sample; parameter sets go to ``on_parameter_sets``; the rest is left out."""
+
+    _fields = struct.Struct(">HHHHI4xHB")
+    _folded = struct.Struct(">QQHB")
 
     def __init__(
         self,
@@ -33,52 +33,20 @@ class H265Depacketiser(VideoDepacketiser):
         for nal in known:
             self._parameter_set(nal)
 
-    def walk(self, data: bytes, position: int, size: int) -> int:
-        mine = 0x2400 | self.channel
-        plain = 0x8000 | self.payload_type
-        sequence = self.sequence
-        expected, parts = sequence.expected, self._parts
-        open_stamp = self._stamp if self._fragment_at >= 0 else -1
-        last = size - _HEAD_SIZE
-        middles = 0
-        while position <= last:
-            lead, length, head, number, stamp, indicator, fu = _HEAD(data, position)
-            if lead != mine:
-                break
-            end = position + 4 + length
-            if end > size:
-                break
-            if (
-                number == expected
-                and stamp == open_stamp
-                and head == plain
-                and fu < 0x40
-                and indicator & 0x7E00 == 0x6200
-                and length > 15
-            ):
-                parts.append(data[position + 19 : end])
-                expected = (number + 1) & 0xFFFF
-                middles += 1
-            else:
-                if number == expected and head & 0xFF7F == plain and length > 12:
-                    sequence.expected = (number + 1) & 0xFFFF
-                    self.ordered(data, position + 16, end, head != plain, stamp, False)
-                else:
-                    sequence.expected = expected
-                    self.packet(data, position + 4, end)
-                expected, parts = sequence.expected, self._parts
-                open_stamp = self._stamp if self._fragment_at >= 0 else -1
-            position = end
-        sequence.expected = expected
-        self.packets += middles
-        if len(parts) > 256:
-            self.check_size()
-        return position
+    def _begins(self, header: int, fu: int) -> Beginning | None:
+        kind = fu & 63
+        if not self._is_fragment(header) or fu & 0xC0 != 0x80 or kind > _LAST_SLICE:
+            return None
+        own = (header & 0x81FF) | kind << 9
+        return Beginning(_FIRST_IRAP <= kind <= _LAST_IRAP, kind, own.to_bytes(2, "big"))
+
+    def _is_fragment(self, header: int) -> bool:
+        return header >> 9 & 63 == _FU and _is_ours(header.to_bytes(2, "big"))
 
     def _payload(self, data: bytes, start: int, end: int) -> None:
         if end - start < 3:
             return
-        if data[start] & 1 or not 0 < data[start + 1] < 8:  # a layer but the first, or no temporal id: H.264
+        if not _is_ours(data[start : start + 2]):
             self._note_foreign()
             return
         kind = (data[start] >> 1) & 63
@@ -137,3 +105,8 @@ class H265Depacketiser(VideoDepacketiser):
         self._sets[kind] = nal
         if len(self._sets) == 3:
             self._on_parameter_sets((self._sets[_VPS], self._sets[_SPS], self._sets[_PPS]))
+
+
+def _is_ours(head: bytes) -> bool:
+    # The first layer, and a temporal id: what looks like H.265 but is H.264 has neither.
+    return not head[0] & 1 and 0 < head[1] < 8
