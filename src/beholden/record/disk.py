@@ -21,6 +21,7 @@ from beholden.model.media import AccessUnit, StreamFormat
 from beholden.model.segment import FragmentEntry, SegmentKey
 from beholden.model.time import ticks_to_ms
 from beholden.record.fmp4 import Fragment
+from beholden.record.syncer import Syncer
 from beholden.store.store import Store, StoreError
 
 log = structlog.get_logger()
@@ -79,6 +80,7 @@ class SegmentFile:
     last_start: int = 0
     end_tick: int = 0
     failed: DiskTrouble | None = None
+    unsure: OSError | None = None  # set by the syncer: what was written may not be there
     lost_tick: int = 0  # the end of the newest fragment that could not be kept
     reported: bool = False  # set by the ingest thread when it has told of the loss itself
 
@@ -102,11 +104,20 @@ OnFile = Callable[[SegmentFile], None]
 class DiskWriter:
     """Writes fragments of many streams in order of arrival, from memory bounded in bytes.
 
-    ``on_closed(file)`` is called in the writer thread when a file with a whole fragment is durable.
+    ``on_closed(file)`` is called in the writer thread when a file with a whole fragment is durable. What is
+    being written is made durable every ``sync_seconds`` beside it; 0: only when a file is closed.
     """
 
-    def __init__(self, store: Store, on_closed: OnFile, *, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+    def __init__(
+        self,
+        store: Store,
+        on_closed: OnFile,
+        *,
+        limit_bytes: int = DEFAULT_LIMIT_BYTES,
+        sync_seconds: float = 0.0,
+    ) -> None:
         self.store = store
+        self._syncer = Syncer(store, sync_seconds)
         self.limit_bytes = limit_bytes
         self.trouble: DiskTrouble | None = None
         self._on_closed = on_closed
@@ -128,6 +139,10 @@ class DiskWriter:
         """How long that share of the newest fragments waited at most until they were on the disk."""
         known = sorted(self._delays[: self._written])
         return round(1000 * known[min(int(share * len(known)), len(known) - 1)], 1) if known else 0.0
+
+    def sync_lag_ms(self) -> float:
+        """How long it took at most, of late, until what was written was durable; 0 without syncing."""
+        return self._syncer.lag_ms()
 
     def has_room(self, size: int) -> bool:
         """Whether a fragment of this size fits."""
@@ -154,6 +169,7 @@ class DiskWriter:
             self._stopping = True
             self._changed.notify()
         self._thread.join(timeout)
+        self._syncer.stop()
         return not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -177,6 +193,8 @@ class DiskWriter:
     def _write(self, file: SegmentFile, queued: QueuedFragment) -> None:
         if file.failed is None:
             try:
+                if file.unsure is not None:
+                    raise file.unsure
                 if file.fd < 0:
                     self._create(file)
                 self._append(file, queued)
@@ -211,6 +229,7 @@ class DiskWriter:
         file.end_tick = fragment.start + fragment.entry.ticks
         queued.offset = file.size + len(data) - fragment.entry.size
         file.size += len(data)
+        self._syncer.wrote(file, is_new=first)
         self.trouble = None
         file.begun = True
         if first and file.after_gap:
@@ -236,7 +255,10 @@ class DiskWriter:
             file.owner.file_lost(file)
 
     def _sync_and_close(self, file: SegmentFile) -> None:
+        self._syncer.closing(file)
         try:
+            if file.unsure is not None:
+                raise file.unsure
             if file.entries:
                 self.store.sync(file.fd, file.key)
         except OSError as error:
@@ -269,6 +291,13 @@ def explain(error: OSError | StoreError) -> DiskTrouble:
             "Free space, or keep footage for fewer days; recording goes on by itself then.",
         )
         return DiskTrouble(GapCause.DISK_FULL, text)
+    if error.errno == errno.EROFS:
+        text = BeholdenError(
+            "disk_read_only",
+            "The storage disk has become read-only, so nothing can be recorded.",
+            "Look at the disk's health and mount it writable; recording goes on by itself then.",
+        )
+        return DiskTrouble(GapCause.DISK_ERROR, text)
     text = BeholdenError(
         "disk_error",
         f"The storage disk failed while writing footage: {reason}.",

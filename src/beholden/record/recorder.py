@@ -127,6 +127,7 @@ class Recorder:
                 "rss_bytes": _rss_bytes(),
                 "memory_buffered_bytes": buffered,
                 "disk_delay_p99_ms": self._means.disk.delay_ms(),
+                "sync_lag_ms": self._means.disk.sync_lag_ms(),
                 "catalog_queue": self._index.waiting,
                 "started_ms": self._started_ms,
             },

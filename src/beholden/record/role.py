@@ -100,7 +100,7 @@ class _Shard:
         self._news: deque[tuple[list[CameraConfig], str]] = deque()
         self._index = Index(catalog, clock)
         ending.callback(self._index.stop, _INDEX_STOP_SECONDS)
-        self._disk = DiskWriter(self._volume, self._on_closed)
+        self._disk = DiskWriter(self._volume, self._on_closed, sync_seconds=row.sync_seconds)
         ending.callback(self._disk.stop, _DISK_STOP_SECONDS)
         self._reconciler = Reconciler(catalog, clock, self._index.put, self._owns)
         expire = functools.partial(expire_events, catalog, data_dir / "stills", clock)

@@ -35,6 +35,7 @@ class FakeStore(Volume):
         self.before: Callable[[str], None] | None = None
         self.free: int | Callable[[], int] | None = None
         self.log: list[str] = []
+        self.durable: dict[int, int] = {}
         self._open = threading.Event()
         self._open.set()
 
@@ -73,10 +74,23 @@ class FakeStore(Volume):
             time.sleep(len(data) / self.slow_bytes)
         super().write(fd, data)
 
+    def flush(self, fd: int) -> None:
+        """As Volume, with faults; ``durable`` notes how many bytes of the file a power cut leaves."""
+        self._step("flush", writes=False)
+        super().flush(fd)
+        self.durable[os.fstat(fd).st_ino] = os.fstat(fd).st_size
+
+    def cut_power(self) -> None:
+        """Leave of each file what was durable, and of one that never was, nothing."""
+        for key in list(self.walk()):
+            path = self.path_of(key)
+            os.truncate(path, self.durable.get(path.stat().st_ino, 0))
+
     def sync(self, fd: int, key: SegmentKey) -> None:
         """As Volume, with faults."""
         self._step("sync", writes=False)
         super().sync(fd, key)
+        self.durable[os.fstat(fd).st_ino] = os.fstat(fd).st_size
 
     def delete_many(self, keys: Iterable[SegmentKey]) -> None:
         """As Volume, with faults, one file after another."""

@@ -51,6 +51,14 @@ class Store(Protocol):
         """Append all of ``data``."""
         ...
 
+    def flush(self, fd: int) -> None:
+        """Make what was written to a file durable (fdatasync), while writing may go on."""
+        ...
+
+    def sync_name(self, key: SegmentKey) -> None:
+        """Make the name of a new file durable."""
+        ...
+
     def sync(self, fd: int, key: SegmentKey) -> None:
         """Make a file and its name durable (fsync of the file, then of its folder)."""
         ...

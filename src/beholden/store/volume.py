@@ -91,6 +91,14 @@ class Volume:
         while view:
             view = view[os.write(fd, view) :]
 
+    def flush(self, fd: int) -> None:
+        """Make what was written to a file durable (fdatasync), while writing may go on."""
+        os.fdatasync(fd)
+
+    def sync_name(self, key: SegmentKey) -> None:
+        """Make the name of a new file durable."""
+        _sync_folder(self.path_of(key).parent)
+
     def sync(self, fd: int, key: SegmentKey) -> None:
         """Make a file and its name durable (fsync of the file, then of its folder)."""
         os.fsync(fd)

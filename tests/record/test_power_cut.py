@@ -1,0 +1,205 @@
+"""What a power cut leaves, and disks that refuse midway: what is not durable is never taken for safe."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beholden.model.camera import StreamRole
+from beholden.model.gap import GapCause
+from beholden.model.media import AccessUnit, StreamFormat, Track, VideoFormat
+from beholden.model.time import ticks_to_ms
+from beholden.record.disk import DiskTrouble, DiskWriter, SegmentFile
+from beholden.record.fmp4 import walk
+from beholden.record.recover import repair
+from beholden.record.segment import SegmentWriter
+from beholden.store.fake import FakeStore
+
+START_MS = 1_795_472_104_250
+SPS, PPS = (
+    bytes.fromhex("6764001facd9405005bb011000000300100000030320f183196000"),
+    bytes.fromhex("68ebe3cb22c0"),
+)
+FORMAT = StreamFormat(VideoFormat("h264", 1280, 720, (SPS, PPS)))
+
+
+class Rig:
+    """One stream on a store whose power can be cut; a picture each 100 ms, a keyframe each second."""
+
+    def __init__(self, path: Path, **options: Any) -> None:
+        self.store = FakeStore(path)
+        self.closed: list[SegmentFile] = []
+        self.troubles: list[DiskTrouble] = []
+        self.lost: list[SegmentFile] = []
+        self.disk = DiskWriter(self.store, self.closed.append, **options)
+        self.writer = SegmentWriter(1, StreamRole.MAIN, self.disk, self)
+        self.writer.set_format(FORMAT)
+        self.number = 0
+
+    def file_begins(self, _kept_tick: int, _start_tick: int) -> bool:
+        return True
+
+    def disk_troubled(self, trouble: DiskTrouble, _end_tick: int, _landed: bool) -> None:
+        self.troubles.append(trouble)
+
+    def file_landed(self, _file: SegmentFile) -> None:
+        pass
+
+    def file_lost(self, file: SegmentFile) -> None:
+        self.lost.append(file)
+
+    def feed(self, seconds: int) -> None:
+        for _ in range(seconds * 10):
+            pts = START_MS * 90 + self.number * 9000
+            unit = AccessUnit(Track.VIDEO, pts, self.number % 10 == 0, (bytes(500),), 500, pts // 90)
+            self.writer.add(unit)
+            self.number += 1
+
+    def written(self) -> int:
+        """Bytes on the disk, durable or not."""
+        return sum(self.store.path_of(key).stat().st_size for key in self.store.walk())
+
+    def durable(self) -> int:
+        """Bytes that a power cut leaves."""
+        return sum(self.store.durable.values())
+
+
+def eventually(condition: Callable[[], Any]) -> None:
+    """Wait for something, generously."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    """Synced every 10 ms."""
+    rig = Rig(tmp_path, sync_seconds=0.01)
+    yield rig
+    rig.store.release()
+    rig.store.before = None
+    rig.disk.stop(30)
+
+
+def test_what_was_written_before_the_last_round_survives_a_power_cut(rig: Rig) -> None:
+    """Every fragment that was on the disk when a round began is repaired from what is left, though the file
+    was never closed; only the open fragment and what came since are gone."""
+    rig.feed(5)
+    eventually(lambda: rig.disk.pending_bytes == 0)
+    eventually(lambda: rig.durable() == rig.written() > 0)
+    rig.store.before = lambda step: time.sleep(60 if step == "flush" else 0)
+    rig.feed(2)
+    eventually(lambda: rig.disk.pending_bytes == 0)
+    rig.store.cut_power()
+    (key,) = rig.store.walk()
+    item = repair(rig.store, 1, key)
+    assert item is not None
+    assert item.end_ms - START_MS == 4000, "the fifth second was the open fragment"
+    assert rig.disk.sync_lag_ms() > 0
+
+
+def test_a_new_files_name_is_made_durable_with_its_first_bytes(rig: Rig) -> None:
+    """Else the bytes are safe and nobody finds them."""
+    named: list[Any] = []
+    original = rig.store.sync_name
+    rig.store.sync_name = lambda key: (named.append(key), original(key))  # type: ignore[method-assign,assignment]
+    rig.feed(4)
+    eventually(lambda: named)
+    eventually(lambda: rig.durable() == rig.written())
+    assert named == list(rig.store.walk()), "once"
+
+
+def test_without_syncing_only_closed_files_are_durable(tmp_path: Path) -> None:
+    """sync_seconds 0: nothing is flushed until the end of the file, and then all of it is."""
+    rig = Rig(tmp_path)
+    rig.feed(5)
+    eventually(lambda: rig.disk.pending_bytes == 0)
+    assert rig.durable() == 0
+    rig.writer.end_file()
+    assert rig.disk.stop(30)
+    assert rig.durable() == rig.written()
+    assert rig.disk.sync_lag_ms() == 0
+    assert "flush" not in rig.store.log
+
+
+def test_a_sync_that_fails_beside_the_writing_is_never_forgotten(rig: Rig) -> None:
+    """The system tells it once: the sync at the end of the file would hear that all is well. No row is made,
+    the gap begins, and recording goes on in a new file when the disk works again."""
+    fail = threading.Event()
+
+    def refuse(step: str) -> None:
+        if step == "flush" and fail.is_set():
+            fail.clear()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    rig.store.before = refuse
+    rig.feed(3)
+    fail.set()
+    rig.feed(2)
+    eventually(lambda: not fail.is_set())
+    rig.feed(3)
+    eventually(lambda: rig.disk.trouble is not None)
+    assert rig.disk.trouble is not None
+    assert rig.disk.trouble.cause is GapCause.DISK_ERROR
+    rig.feed(10)
+    eventually(lambda: len(list(rig.store.walk())) == 2)
+    rig.writer.end_file()
+    assert rig.disk.stop(30)
+    first, second = rig.store.walk()
+    assert [file.key for file in rig.closed] == [second]
+    assert rig.troubles
+    assert first.start_ms == START_MS
+
+
+def test_slow_syncing_does_not_hold_up_writing(rig: Rig) -> None:
+    """A round that hangs: fragments go on to the disk, none is lost."""
+    hang = threading.Event()
+    rig.store.before = lambda step: hang.wait(30) if step == "flush" else None
+    rig.feed(20)
+    eventually(lambda: rig.disk.pending_bytes == 0)
+    hang.set()
+    rig.writer.end_file()
+    assert rig.disk.stop(30)
+    (file,) = rig.closed
+    assert ticks_to_ms(file.end_tick) - START_MS == 20_000
+
+
+def test_a_throttled_disk_keeps_everything_while_memory_lasts(tmp_path: Path) -> None:
+    """Slower than the stream for a while: nothing is lost, and all of it is whole afterwards."""
+    rig = Rig(tmp_path, sync_seconds=0.05)
+    rig.store.slow_bytes = 400_000
+    rig.feed(30)
+    assert rig.disk.pending_bytes > 0
+    rig.writer.end_file()
+    assert rig.disk.stop(30)
+    (file,) = rig.closed
+    refs = walk(rig.store.path_of(file.key).read_bytes()).fragments
+    assert sum(ref.entry.pictures for ref in refs) == 300
+    assert rig.troubles == []
+
+
+def test_a_disk_that_becomes_read_only_says_so_and_recovers(rig: Rig) -> None:
+    """The gap's reason is the remount, what was whole is kept, and recording is back by itself."""
+    rig.feed(3)
+    eventually(lambda: rig.disk.pending_bytes == 0)
+    rig.store.read_only = True
+    rig.feed(2)
+    eventually(lambda: rig.disk.trouble is not None)
+    rig.feed(2)
+    assert rig.troubles[0].cause is GapCause.DISK_ERROR
+    assert "read-only" in rig.troubles[0].error.message
+    rig.store.read_only = False
+    rig.feed(10)
+    eventually(lambda: len(list(rig.store.walk())) == 2)
+    rig.writer.end_file()
+    assert rig.disk.stop(30)
+    assert len(list(rig.store.walk())) == 2
+    assert rig.disk.trouble is None
