@@ -29,7 +29,7 @@ SECONDS = 10
 """Longest an input may take; the machine may be busy."""
 MEGABYTES = 768
 """Most memory a fuzzing process may have; the fuzzer itself and its inputs take about 150."""
-GUIDED = ("beholden.ingest", "beholden.record.fmp4")
+GUIDED = ("beholden.ingest", "beholden.model.av1", "beholden.record.fmp4", "beholden.play.fragments")
 """Packages whose coverage guides the fuzzer."""
 
 

@@ -11,6 +11,7 @@ fuzzer are in ``GUIDED``.
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import struct
 from collections.abc import Callable
@@ -26,8 +27,18 @@ from beholden.ingest.rtp.video import VideoDepacketiser
 from beholden.ingest.rtsp import RtspSource
 from beholden.ingest.source import SourceError
 from beholden.model.camera import StreamAddress
-from beholden.model.media import AccessUnit, StreamFormat, Track
+from beholden.model.media import AccessUnit, AudioFormat, StreamFormat, Track, VideoFormat
 from beholden.model.time import FakeClock
+from beholden.play import fragments, tracks
+from beholden.record.fmp4 import (
+    FragmentWriter,
+    Mp4Error,
+    build_init,
+    parse_init,
+    read_units,
+    sample_runs,
+    walk,
+)
 
 Fuzzed = Callable[[bytes], None]
 
@@ -49,10 +60,14 @@ DESCRIPTIONS: dict[str, str] = {
     "aac": _VIDEO + "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 MPEG4-GENERIC/16000/1\r\n"
     "a=fmtp:97 mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config=1408\r\na=control:2\r\n",
     "pcmu": _VIDEO + "m=audio 0 RTP/AVP 0\r\na=control:2\r\n",
+    "av1": "m=video 0 RTP/AVP 96\r\na=rtpmap:96 AV1/90000\r\na=control:1\r\n",
+    "mjpeg": "m=video 0 RTP/AVP 26\r\na=control:1\r\n",
+    "l16": _VIDEO + "m=audio 0 RTP/AVP 99\r\na=rtpmap:99 L16/16000/2\r\na=control:2\r\n",
     "opus": _VIDEO + "m=audio 0 RTP/AVP 98\r\na=rtpmap:98 opus/48000/2\r\na=control:2\r\n",
 }
 """Session descriptions by codec; the first section is the video, which is channel 0, sound is channel 2."""
 
+_AV1_HEADER = bytes.fromhex("000000043cfecc4af90040")
 _TRUE_SLICE = b"\x65\x88\x84\x21\xa0" + b"slice" * 4
 _CHALLENGE = b'Digest realm="a camera", nonce="77", qop="auth", algorithm=SHA-256, stale=TRUE'
 
@@ -268,8 +283,21 @@ def _media_target(name: str, description: str) -> None:
         b"\x7c\x45" + b"h" * 8,
     )
     hevc = (b"\x26\x01\xaf" + b"slice" * 4, b"\x62\x01\x93\x88" + b"f" * 8, b"\x62\x01\x53" + b"h" * 8)
+    av1_units = (
+        b"\x28\x0c\x08" + _AV1_HEADER + b"\x30\x10frame",
+        b"\x50\x30abc",
+        b"\x90def",
+        b"\x10\x30\x00go",
+    )
+    jpeg = (
+        b"\0\0\0\0\x01\x32\x02\x02" + b"scan" * 4,
+        b"\0\0\0\x10\x01\x32\x02\x02more",
+        b"\0\0\0\0\x41\xff\x02\x02\0\4\xff\xff\0\0\0\x40" + bytes(range(1, 65)) + b"scan",
+    )
     sound = (b"\0\x10\0\x20abcd", b"\0\x20\0\x10\0\x10abcd", b"\xff" * 40)
-    pieces = [*(hevc if "H265" in description else avc), *sound]
+    pictures = {"H265": hevc, "AV1": av1_units, "AVP 26": jpeg}
+    chosen = next((some for word, some in pictures.items() if word in description), avc)
+    pieces = [*chosen, *sound]
     seeds = [bytes((how, len(piece))) + piece for piece in pieces for how in (8, 24, 1, 9)]
     target(b"".join(seeds), *seeds, name=f"media_{name}")(functools.partial(_fuzz_media, description))
 
@@ -307,6 +335,67 @@ def walking(data: bytes) -> None:
 
 for _name, _description in DESCRIPTIONS.items():
     _media_target(_name, _description)
+
+
+def _recorded() -> bytes:
+    """A small file as the recorder writes it: two fragments of video and sound."""
+    made = StreamFormat(
+        VideoFormat("h264", 320, 180, (_SPS, _PPS)), AudioFormat("aac", 16_000, 1, b"\x14\x08")
+    )
+    writer, parts = FragmentWriter(), [build_init(made)]
+    for second in range(2):
+        video = [
+            AccessUnit(Track.VIDEO, second * 90_000 + n * 9000, n == 0, (b"pic",), 3, 0) for n in range(10)
+        ]
+        sound = [
+            AccessUnit(Track.AUDIO, second * 16_000 + n * 1024, True, (b"s",), 1, 0, 1024) for n in range(15)
+        ]
+        parts += writer.fragment(video, sound, (second + 1) * 90_000).parts
+    return b"".join(parts)
+
+
+@target(_recorded())
+def recorded_file(data: bytes) -> None:
+    """A file found on a disk: what is whole in it, and its pictures; nothing lies outside it."""
+    try:
+        found = walk(data)
+    except Mp4Error:
+        return
+    assert len(found.init) <= found.end <= len(data)
+    for ref in found.fragments:
+        assert ref.offset + ref.size <= found.end
+        with contextlib.suppress(Mp4Error):
+            units = read_units(data[ref.offset : ref.offset + ref.size])
+            assert sum(unit.size for unit in units) <= ref.size
+
+
+@target(
+    _recorded(), build_init(StreamFormat(VideoFormat("mjpeg", 320, 180, ()), AudioFormat("l16", 8000, 1)))
+)
+def init_segment(data: bytes) -> None:
+    """The head of a file: a format that can be put into a head again, and the tracks a player is told of."""
+    with contextlib.suppress(Mp4Error):
+        for track in tracks.parse_init(data):
+            track.config()
+    with contextlib.suppress(Mp4Error):
+        parse_init(data)
+
+
+@target(_recorded()[len(walk(_recorded()).init) :])
+def played_fragments(data: bytes) -> None:
+    """Fragments on their way to a browser: taken apart, joined, and put together again."""
+    with contextlib.suppress(Mp4Error):
+        sample_runs(data)
+    try:
+        runs = [run for run in fragments.by_track(fragments.read_fragments(data)).values() if run.samples]
+    except Mp4Error:
+        return
+    held = sum(len(sample.data) for run in runs for sample in run.samples)
+    assert held <= 64 * len(data)
+    if all(0 <= run.time < 1 << 63 and run.track < 1 << 32 for run in runs) and held < len(data):
+        small = all(0 <= sample.duration < 1 << 32 for run in runs for sample in run.samples)
+        if small:
+            fragments.build_fragment(1, runs)
 
 
 def everything(data: bytes) -> None:

@@ -173,7 +173,7 @@ def _read_trun(data: bytes, moof: int, place: tuple[int, int], run: Run, default
         cursor += 4
     present = [bool(flags & bit) for bit in (0x100, 0x200, 0x400, 0x800)]
     entry = struct.Struct(">" + "".join(c for c, has in zip("IIIi", present, strict=True) if has))
-    if cursor + count * entry.size > stop or at < 0:
+    if cursor + count * entry.size > stop or at < 0 or count > len(data):
         raise Mp4Error("a trun box is cut off")
     for index in range(count):
         values = iter(entry.unpack_from(data, cursor + index * entry.size))
