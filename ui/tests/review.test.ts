@@ -6,7 +6,8 @@ import type { EventItem } from '../src/core/types'
 
 const zone = new SiteZone('Europe/London')
 const event = (id: number, start: string, over: Partial<EventItem> = {}): EventItem => ({
-  id, camera: 3, kind: 'person', start, end: null, score: 0.9, box: null, has_still: true, reviewed: false, ...over,
+  id, camera: 3, kind: 'person', start, end: null, score: 0.9, box: null, has_still: true, reviewed: false,
+  rule: null, what: null, place: null, severity: 'note', detail: {}, verdict: null, ...over,
 })
 
 describe('the review filter', () => {

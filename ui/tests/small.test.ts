@@ -1,3 +1,4 @@
+import { readFileSync, readdirSync } from 'node:fs'
 import { describe, expect, it, vi } from 'vitest'
 import { supportedCodecs } from '../src/core/codecs'
 import { bitrate, bytes, codecName, duration, short } from '../src/core/format'
@@ -7,12 +8,13 @@ import { pack } from '../src/core/pack'
 import { match, safeNext } from '../src/core/router'
 import { t, tOr } from '../src/core/text'
 import en from '../src/i18n/en.json'
+import more from '../src/i18n/en-more.json'
 
 describe('paths', () => {
   it.each([
     ['/', 'live', null], ['/live', 'live', null], ['/live/3', 'camera', 3], ['/live/3/', 'camera', 3], ['/playback?camera=3&at=x', 'playback', null],
-    ['/review?class=car', 'review', null], ['/cameras', 'cameras', null], ['/cameras/new', 'camera-form', null], ['/cameras/12', 'camera-form', 12],
-    ['/health', 'health', null], ['/storage', 'storage', null], ['/looks', 'looks', null], ['/settings', 'settings', null], ['/sign-in#token=x', 'sign-in', null], ['/live/x', 'not-found', null],
+    ['/review?class=car', 'review', null], ['/cameras', 'cameras', null], ['/cameras/new', 'camera-form', null], ['/cameras/12', 'camera-form', 12], ['/cameras/12/places', 'places', 12],
+    ['/health', 'health', null], ['/storage', 'storage', null], ['/rules?camera=3', 'rules', null], ['/rules/new', 'rule-form', null], ['/rules/8', 'rule-form', 8], ['/looks', 'looks', null], ['/settings', 'settings', null], ['/sign-in#token=x', 'sign-in', null], ['/live/x', 'not-found', null],
     ['/nothing', 'not-found', null],
   ])('%s is the page %s', (url, page, id) => expect(match(url)).toMatchObject({ page, id }))
 
@@ -21,6 +23,18 @@ describe('paths', () => {
   it('after sign-in lead nowhere but into this site', () => {
     expect(safeNext('/review?class=car')).toBe('/review?class=car')
     for (const bad of [null, '', 'https://evil.example', '//evil.example', '/\\evil.example', '/sign-in?next=/sign-in']) expect(safeNext(bad)).toBe('/live')
+  })
+})
+
+describe('texts of rarer pages', () => {
+  it('are loaded by every part that says one of them', () => {
+    const prefixes = [...new Set(Object.keys(more).map((key) => key.split('.')[0]))].join('|')
+    const says = new RegExp(`['\`](?:${prefixes})\\.[a-z_$]`)
+    const folders = ['pages', 'parts'].map((name) => new URL(`../src/${name}/`, import.meta.url))
+    const files = folders.flatMap((folder) => readdirSync(folder).map((name) => new URL(name, folder)))
+    const forgetful = files.filter((file) => says.test(readFileSync(file, 'utf8')) && !readFileSync(file, 'utf8').includes("'../i18n/more'"))
+    expect(forgetful.map((file) => file.pathname)).toEqual([])
+    expect(Object.keys(more).filter((key) => key in en)).toEqual([])
   })
 })
 

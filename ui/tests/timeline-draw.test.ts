@@ -55,7 +55,7 @@ describe('the timeline picture', () => {
     const { context, painted } = fakeContext()
     draw(context, scene({ lanes, view: { from: now - 30 * DAY, to: now } }))
     expect(painted.length).toBeLessThan(16 * 2 * 1000 * 2)
-  })
+  }, 30_000)
 
   it('knows the lane under a pointer', () => {
     expect(laneAt(AXIS_HEIGHT - 1, 2)).toBe(-1)

@@ -1,8 +1,10 @@
 import { ServerClock } from './clock'
+import type { Points } from './shape'
 import { t } from './text'
 import type {
-  Camera, CameraDraft, CameraTest, DownloadPart, EventItem, EventsAnswer, HealthAnswer, HeatAnswer, Hold, Look, MotionAnswer,
-  OwnSession, PlaybackAnswer, SessionAnswer, Site, StreamName, TimelineAnswer, Transport, User, Volume, VolumeSettings,
+  Backtest, BacktestHit, Camera, CameraDraft, CameraTest, CardRow, DownloadPart, EventItem, EventsAnswer, Ground,
+  HealthAnswer, HeatAnswer, Hold, Look, MotionAnswer, OwnSession, Place, PlaceKind, PlacesAnswer, PlaybackAnswer, Rule,
+  RuleDraft, SessionAnswer, Site, SiteMode, StreamName, TimelineAnswer, Transport, User, Volume, VolumeSettings,
 } from './types'
 
 /** An answer that is not a success: what happened and the next step, in the server's own words. */
@@ -80,6 +82,33 @@ export class Api {
   event = (id: number) => this.send<EventItem>('GET', `/api/v1/events/${id}`)
   setReviewed = (what: { ids: number[] } | { until: string }, reviewed: boolean) =>
     this.send<unknown>('POST', '/api/v1/events/reviewed', { ...what, reviewed })
+
+  places = (camera: number) => this.send<PlacesAnswer>('GET', `/api/v1/cameras/${camera}/places`)
+  addPlace = (camera: number, what: { kind: PlaceKind; name: string; points: Points }) => this.send<Place>('POST', `/api/v1/cameras/${camera}/places`, what)
+  changePlace = (id: number, what: { name?: string; points?: Points; rev?: number }) => this.send<Place>('PATCH', `/api/v1/places/${id}`, what)
+  removePlace = (id: number) => this.send<void>('DELETE', `/api/v1/places/${id}`)
+  setGround = (camera: number, what: { points: Points; metres: Points }) => this.send<{ ground: Ground }>('PUT', `/api/v1/cameras/${camera}/ground`, what)
+  removeGround = (camera: number) => this.send<void>('DELETE', `/api/v1/cameras/${camera}/ground`)
+
+  rules = (camera?: number | null) => this.send<{ rules: Rule[] }>('GET', `/api/v1/rules${queryText({ camera })}`)
+  rule = (id: number) => this.send<Rule>('GET', `/api/v1/rules/${id}`)
+  addRule = (camera: number, draft: RuleDraft) => this.send<Rule>('POST', `/api/v1/cameras/${camera}/rules`, draft)
+  changeRule = (id: number, what: Partial<RuleDraft> & { enabled?: boolean; untested?: boolean; rev?: number }) => this.send<Rule>('PATCH', `/api/v1/rules/${id}`, what)
+  removeRule = (id: number) => this.send<void>('DELETE', `/api/v1/rules/${id}`)
+
+  addBacktest = (what: { camera: number; from: string; to: string; rule: number | RuleDraft }) => this.send<Backtest>('POST', '/api/v1/backtests', what)
+  backtests = (query: { camera?: number; rule?: number; limit?: number }) => this.send<{ backtests: Backtest[] }>('GET', `/api/v1/backtests${queryText(query)}`)
+  backtest = (id: number) => this.send<Backtest>('GET', `/api/v1/backtests/${id}`)
+  backtestHits = (id: number) => this.send<{ events: BacktestHit[]; next: number | null }>('GET', `/api/v1/backtests/${id}/events`)
+  cancelBacktest = (id: number) => this.send<Backtest>('POST', `/api/v1/backtests/${id}/cancel`, {})
+
+  setVerdict = (event: number, verdict: 'right' | 'wrong' | null) =>
+    verdict ? this.send<EventItem>('PUT', `/api/v1/events/${event}/verdict`, { verdict }) : this.send<void>('DELETE', `/api/v1/events/${event}/verdict`)
+  card = (camera: number) => this.send<{ rows: CardRow[] }>('GET', `/api/v1/cameras/${camera}/card`)
+  addMissed = (camera: number, what: { at: string; kind: string; box: NonNullable<EventItem['box']> }) => this.send<{ id: number }>('POST', `/api/v1/cameras/${camera}/missed`, what)
+
+  siteMode = () => this.send<{ mode: SiteMode; since: string | null }>('GET', '/api/v1/site/mode')
+  setSiteMode = (mode: SiteMode) => this.send<{ mode: SiteMode; since: string | null }>('PUT', '/api/v1/site/mode', { mode })
 
   health = () => this.send<HealthAnswer>('GET', '/api/v1/health')
   volumes = () => this.send<{ volumes: Volume[] }>('GET', '/api/v1/volumes')

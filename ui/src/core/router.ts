@@ -2,12 +2,12 @@
 
 export type PageName =
   | 'sign-in' | 'live' | 'camera' | 'playback' | 'review' | 'cameras' | 'camera-form' | 'insights' | 'health' | 'storage'
-  | 'looks'
+  | 'looks' | 'places' | 'rules' | 'rule-form'
   | 'settings' | 'not-found'
 
 export interface Route {
   page: PageName
-  /** The camera named in the path, if any. */
+  /** The camera or rule named in the path, if any. */
   id: number | null
   path: string
   query: URLSearchParams
@@ -23,6 +23,10 @@ const PATHS: readonly [RegExp, PageName][] = [
   [/^\/cameras\/new$/, 'camera-form'],
   [/^\/cameras\/(\d+)$/, 'camera-form'],
   [/^\/insights$/, 'insights'],
+  [/^\/cameras\/(\d+)\/places$/, 'places'],
+  [/^\/rules$/, 'rules'],
+  [/^\/rules\/new$/, 'rule-form'],
+  [/^\/rules\/(\d+)$/, 'rule-form'],
   [/^\/health$/, 'health'],
   [/^\/storage$/, 'storage'],
   [/^\/looks$/, 'looks'],

@@ -55,7 +55,7 @@ export const sceneHeight = (lanes: number): number => AXIS_HEIGHT + Math.max(1, 
 
 const GROUP: Record<EventKind, 'person' | 'vehicle' | 'animal' | 'other'> = {
   person: 'person', bicycle: 'vehicle', car: 'vehicle', motorcycle: 'vehicle', bus: 'vehicle', truck: 'vehicle',
-  animal: 'animal', bag: 'other',
+  animal: 'animal', bag: 'other', camera: 'other', sound: 'other',
 }
 
 export function draw(ctx: CanvasRenderingContext2D, scene: Scene): void {

@@ -1,11 +1,14 @@
 /** The shapes of the HTTP API (docs/reference/api.md). Times are RFC 3339 texts with zone. */
+import type { Points } from './shape'
 
 export type Role = 'admin' | 'viewer'
 export type StreamName = 'main' | 'sub'
 export type CameraState = 'connecting' | 'live' | 'stalled' | 'offline' | 'refused' | 'unsupported' | 'stopped'
-export type EventKind = 'person' | 'bicycle' | 'car' | 'motorcycle' | 'bus' | 'truck' | 'animal' | 'bag'
+export type ObjectKind = 'person' | 'bicycle' | 'car' | 'motorcycle' | 'bus' | 'truck' | 'animal' | 'bag'
+/** A class of object, or what an event is about that is about none. */
+export type EventKind = ObjectKind | 'camera' | 'sound'
 
-export const EVENT_KINDS: readonly EventKind[] = [
+export const EVENT_KINDS: readonly ObjectKind[] = [
   'person', 'bicycle', 'car', 'motorcycle', 'bus', 'truck', 'animal', 'bag',
 ]
 
@@ -135,6 +138,135 @@ export interface CameraTest {
   still: string | null
 }
 
+export type PlaceKind = 'zone' | 'line' | 'privacy' | 'motion'
+
+/** Something drawn on a camera's picture; points 0..1 of it. */
+export interface Place {
+  id: number
+  camera: number
+  kind: PlaceKind
+  name: string
+  points: Points
+  rev: number
+  changed: string
+}
+
+/** Four points of the picture and where they lie on the ground, in metres. */
+export interface Ground {
+  points: Points
+  metres: Points
+  rev: number
+  changed: string
+}
+
+export type RuleKind =
+  | 'enter' | 'leave' | 'loiter' | 'cross' | 'occupancy' | 'left' | 'taken' | 'speed' | 'wrong_way' | 'stopped' | 'camera' | 'sound'
+export type Severity = 'alert' | 'note'
+export type SiteMode = 'armed' | 'home' | 'away'
+export const SITE_MODES: readonly SiteMode[] = ['home', 'away', 'armed']
+export type Direction = 'in' | 'out' | 'both'
+
+/** What a rule is told, all of it. */
+export interface RuleDraft {
+  name: string
+  kind: RuleKind
+  place: number | null
+  severity: Severity
+  min_seconds: number
+  cooldown_seconds: number
+  classes: string[]
+  min_size: number
+  max_size: number
+  min_score: number
+  schedule: { weekday: number; from_minute: number; to_minute: number }[]
+  modes: SiteMode[]
+  direction: Direction
+  count: number
+  speed_kmh: number
+  heading: number | null
+  faults: string[]
+  level_db: number
+}
+
+export interface Rule extends RuleDraft {
+  id: number
+  camera: number
+  enabled: boolean
+  rev: number
+  changed: string
+  /** The newest finished back-test of it as it is now. */
+  tested: { backtest: number; at: string } | null
+}
+
+export interface Backtest {
+  id: number
+  camera: number
+  rule: number | null
+  from: string
+  to: string
+  state: 'queued' | 'running' | 'done' | 'cancelled' | 'failed'
+  progress: number
+  source: 'boxes' | 'decode' | null
+  footage_seconds: number
+  work_seconds: number
+  found: number
+  reason: string
+  created: string
+  ended: string | null
+  /** What people marked in that time, and how much of it the test reports; null until done. */
+  marks?: {
+    right: { marked: number; reported: number }
+    wrong: { marked: number; reported: number }
+    missed: { marked: number; reported: number }
+    unmarked: number
+  } | null
+}
+
+export interface BacktestHit {
+  seq: number
+  kind: EventKind
+  start: string
+  end: string
+  score: number
+  detail: EventDetail
+  event: number | null
+  verdict: 'right' | 'wrong' | 'missed' | null
+}
+
+/** What a rule measured, as far as it fits. */
+export interface EventDetail {
+  direction?: 'in' | 'out'
+  speed_kmh?: number
+  heading?: number
+  count?: number
+  fault?: string
+  level_db?: number
+  seconds?: number
+}
+
+export interface Share {
+  value: number
+  low: number
+  high: number
+  of: number
+}
+
+export interface CardRow {
+  kind: EventKind
+  rule: number | null
+  rule_name: string | null
+  right: number
+  wrong: number
+  missed: number
+  precision: Share | null
+  recall: Share | null
+}
+
+export interface PlacesAnswer {
+  places: Place[]
+  ground: Ground | null
+}
+
 export interface TimelineEvent {
   id: number
   kind: EventKind
@@ -180,6 +312,13 @@ export interface EventItem {
   box: { left: number; top: number; right: number; bottom: number } | null
   has_still: boolean
   reviewed: boolean
+  /** The rule that asked for it, what it was of, and where; null when an object was simply in view. */
+  rule: number | null
+  what: RuleKind | null
+  place: string | null
+  severity: Severity
+  detail: EventDetail
+  verdict: 'right' | 'wrong' | null
 }
 
 export interface EventsAnswer {

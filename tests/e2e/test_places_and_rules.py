@@ -1,0 +1,124 @@
+"""Drawing on a camera's picture and saying what is to be reported, in a real browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = [pytest.mark.e2e, pytest.mark.rtsp, pytest.mark.timeout(300)]
+
+LAWN, STREET = 1, 2
+Until = Callable[..., Any]
+
+
+@pytest.fixture
+def blank(page: Page) -> Iterator[Page]:
+    """Nothing is drawn and no rule is there before and after."""
+
+    def wipe() -> None:
+        for rule in page.request.get("/api/v1/rules").json()["rules"]:
+            page.request.delete(f"/api/v1/rules/{rule['id']}")
+        for camera in (LAWN, STREET):
+            for place in page.request.get(f"/api/v1/cameras/{camera}/places").json().get("places", []):
+                page.request.delete(f"/api/v1/places/{place['id']}")
+
+    wipe()
+    yield page
+    wipe()
+
+
+def _places(page: Page, camera: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = page.request.get(f"/api/v1/cameras/{camera}/places").json()["places"]
+    return found
+
+
+def test_a_zone_is_drawn_with_mouse_and_keys_and_undone(blank: Page) -> None:
+    """A point is dragged, one added on an edge, one nudged and one removed; undo and redo; saved as drawn."""
+    page = blank
+    page.goto(f"/cameras/{LAWN}/places")
+    page.get_by_test_id("add-zone").click()
+    page.get_by_label("Name").fill("Entrance")
+    picture = page.get_by_role("group", name="What is drawn on the picture")
+    box = picture.bounding_box()
+    assert box is not None
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+    page.mouse.move(*at(0.3, 0.35))
+    page.mouse.down()
+    page.mouse.move(*at(0.2, 0.3), steps=4)
+    page.mouse.move(*at(0.1, 0.2), steps=4)
+    page.mouse.up()
+    page.mouse.click(*at(0.6, 0.55))
+    expect(page.locator("[data-point]")).to_have_count(5)
+    page.locator('[data-point="2"]').focus()
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Delete")
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Redo").click()
+    page.get_by_test_id("save-places").click()
+    expect(page.get_by_text("The places are saved.")).to_be_visible()
+    (place,) = _places(page, LAWN)
+    assert (place["kind"], place["name"], len(place["points"])) == ("zone", "Entrance", 5)
+    corner, _, added, *_ = place["points"]
+    assert corner == pytest.approx([0.1, 0.2], abs=0.02)
+    assert added[0] > 0.605, "the added point was nudged to the right"
+    page.reload()
+    expect(page.get_by_test_id("place")).to_have_attribute("data-kind", "zone")
+
+
+def test_edges_that_cross_cannot_be_saved(blank: Page) -> None:
+    """The page says so beside the place."""
+    page = blank
+    page.goto(f"/cameras/{LAWN}/places")
+    page.get_by_test_id("add-zone").click()
+    page.locator('[data-point="0"]').focus()
+    for _ in range(40):
+        page.keyboard.press("Shift+ArrowRight")
+    for _ in range(10):
+        page.keyboard.press("Shift+ArrowDown")
+    expect(page.get_by_test_id("place").get_by_role("alert")).to_contain_text("cross")
+    expect(page.get_by_test_id("save-places")).to_be_disabled()
+
+
+def test_a_rule_is_a_sentence_and_is_switched_on_after_a_question(blank: Page) -> None:
+    """A line with its direction becomes a rule; not tested, it asks before it is on."""
+    page = blank
+    page.goto(f"/cameras/{LAWN}/places")
+    page.get_by_test_id("add-line").click()
+    page.get_by_label("Name").fill("Kerb")
+    page.get_by_test_id("save-places").click()
+    expect(page.get_by_text("The places are saved.")).to_be_visible()
+    page.goto(f"/rules/new?camera={LAWN}")
+    page.get_by_label("Happens").select_option(label="crosses a line")
+    page.get_by_label("Direction").select_option("in")
+    page.get_by_label("Reported as").select_option("alert")
+    expect(page.get_by_test_id("rule-sentence")).to_have_text(
+        "When a person crosses Kerb inwards → alert, at most one in 1 min."
+    )
+    page.get_by_test_id("save-rule").click()
+    expect(page).to_have_url(re.compile(r"/rules/\d+$"))
+    (rule,) = page.request.get("/api/v1/rules").json()["rules"]
+    assert (rule["kind"], rule["direction"], rule["severity"]) == ("cross", "in", "alert")
+    assert (rule["name"], rule["enabled"]) == ("A person crosses Kerb inwards", False)
+    page.goto("/rules")
+    row = page.get_by_test_id(f"rule-{rule['id']}")
+    row.get_by_role("switch").click()
+    page.get_by_role("dialog").get_by_role("button", name="Switch on untested").click()
+    expect(row).to_have_attribute("data-enabled", "true")
+
+
+def test_the_site_mode_is_set_from_any_page(page: Page) -> None:
+    """And is the server's, so that rules and other people see it."""
+    page.goto("/live")
+    page.get_by_test_id("site-mode").click()
+    page.get_by_role("button", name="Armed").click()
+    expect(page.get_by_test_id("site-mode")).to_have_attribute("data-mode", "armed")
+    assert page.request.get("/api/v1/site/mode").json()["mode"] == "armed"
+    page.request.put("/api/v1/site/mode", data={"mode": "home"})
