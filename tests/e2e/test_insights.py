@@ -31,6 +31,10 @@ def test_what_moved_in_a_drawn_part_opens_its_moment(
     page.reload()
     expect(page.get_by_test_id("motion-stretch").first).to_be_visible()
     expect(page.get_by_role("img", name="Map of motion")).to_be_visible()
+    until(lambda: page.reload() or page.get_by_test_id("count-bars-person").count(), "people are counted", 60)
+    expect(page.get_by_test_id("count-bars-person")).to_have_attribute(
+        "aria-label", re.compile(r"Person: \d+ event")
+    )
     stage = page.get_by_test_id("motion-map")
     box = stage.bounding_box()
     assert box is not None

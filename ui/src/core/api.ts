@@ -2,7 +2,7 @@ import { ServerClock } from './clock'
 import type { Points } from './shape'
 import { t } from './text'
 import type {
-  Backtest, BacktestHit, Camera, CameraDraft, CameraTest, CardRow, DownloadPart, EventItem, EventsAnswer, Ground,
+  Backtest, BacktestHit, Camera, CameraDraft, CameraTest, CardRow, CountsAnswer, DownloadPart, EventItem, EventsAnswer, Ground,
   HealthAnswer, HeatAnswer, Hold, Look, MotionAnswer, OwnSession, Place, PlaceKind, PlacesAnswer, PlaybackAnswer, Rule,
   RuleDraft, SessionAnswer, Site, SiteMode, StreamName, TimelineAnswer, Transport, User, Volume, VolumeSettings,
 } from './types'
@@ -74,6 +74,8 @@ export class Api {
 
   motion = (camera: number, query: Query, signal?: AbortSignal) =>
     this.send<MotionAnswer>('GET', `/api/v1/cameras/${camera}/motion${queryText(query)}`, undefined, signal)
+  counts = (query: Query, signal?: AbortSignal) =>
+    this.send<CountsAnswer>('GET', `/api/v1/counts${queryText(query)}`, undefined, signal)
   motionHeat = (camera: number, query: Query, signal?: AbortSignal) =>
     this.send<HeatAnswer>('GET', `/api/v1/cameras/${camera}/motion/heat${queryText(query)}`, undefined, signal)
 

@@ -448,3 +448,8 @@ export interface HeatAnswer {
   seconds: number[]
   watched_seconds: number
 }
+
+export interface CountsAnswer {
+  step: 'hour' | 'day'
+  series: { camera: number; kind: string; counts: { at: string; count: number }[] }[]
+}
