@@ -14,14 +14,15 @@ from beholden.analyse import seen_files
 from beholden.analyse.backtest import CancelledError, Runner
 from beholden.analyse.backtest_process import Bench, open_model, tidy, work
 from beholden.analyse.detect.fake import FakeDetector
-from beholden.catalog import Catalog, backtests, cameras, places, rules, segments, sites, volumes
+from beholden.catalog import Catalog, backtests, cameras, leaving, places, rules, segments, sites, volumes
 from beholden.catalog.backtests import Backtest, Trial
 from beholden.catalog.cameras import NewCamera
 from beholden.catalog.secrets import SecretBox
-from beholden.catalog.segments import MediaFormat, Segment
+from beholden.catalog.segments import MediaFormat, Segment, Stored
 from beholden.model.backtest import BacktestState
 from beholden.model.boxes import pack_frames
 from beholden.model.camera import StreamRole
+from beholden.model.deletion import Reason
 from beholden.model.errors import BeholdenError
 from beholden.model.event import Box, ObjectClass
 from beholden.model.frame import TrackedFrame, TrackedObject
@@ -229,7 +230,8 @@ def test_what_was_seen_goes_with_its_footage(recorded: Recorded) -> None:
     with recorded.catalog.write() as conn:
         gone = segments.get(conn, recorded.keys[0])
         assert gone is not None
-        segments.delete_segment(conn, START_MS, gone, "age", "test")
+        stored = Stored(gone.key, gone.end_ms, gone.size, gone.volume, gone.sha256)
+        leaving.forget(conn, START_MS, [stored], Reason.TOO_OLD, "test")
     assert tidy(recorded.data, recorded.catalog) == 1
     assert [key for _, key in seen_files.all_files(recorded.data)] == recorded.keys[1:]
 

@@ -113,6 +113,11 @@ def test_events_come_newest_first_with_the_documented_keys(beholden: Any, catalo
         "start": to_rfc3339(now - HOUR_MS),
         "end": to_rfc3339(now - HOUR_MS + 5000),
         "score": 0.75,
+        "rule": None,
+        "rule_id": None,
+        "what": None,
+        "severity": "note",
+        "detail": {},
     }
     assert found[0]["end"] is None
     assert "still there" in beholden("events").out

@@ -86,8 +86,16 @@ def get(conn: Connection, place_id: int) -> Place:
     """One; ``place_not_found`` when there is none, or it was removed."""
     row = conn.execute(select(place).where(place.c.id == place_id, place.c.removed_ms.is_(None))).first()
     if row is None:
-        raise BeholdenError("place_not_found", f"There is no place {place_id}.", "It may have been removed.")
+        raise _not_found(str(place_id))
     return _place(row)
+
+
+def find(conn: Connection, camera_id: int, word: str) -> int:
+    """The id of a camera's place by name or number; ``place_not_found``."""
+    for item in of_camera(conn, camera_id):
+        if word in (item.name, str(item.id)):
+            return item.id
+    raise _not_found(word)
 
 
 def of_camera(conn: Connection, camera_id: int, kinds: Iterable[PlaceKind] = PlaceKind) -> list[Place]:
@@ -228,3 +236,7 @@ def _place(row: Row[Any]) -> Place:
 def _ground(row: Row[Any]) -> GroundPlane:
     (a, b, c, d), (e, f, g, h) = _points(row.points), _points(row.metres)
     return GroundPlane(row.camera, (a, b, c, d), (e, f, g, h), row.rev, row.changed_ms)
+
+
+def _not_found(word: str) -> BeholdenError:
+    return BeholdenError("place_not_found", f"There is no place {word}.", "It may have been removed.")

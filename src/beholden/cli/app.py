@@ -9,7 +9,11 @@ from collections.abc import Sequence
 
 import typer
 
-from beholden.cli import check, events, run_command, status, version
+from beholden.cli import card, check, events, run_command, status, verdict, version
+from beholden.cli.backtest import cancel as backtest_cancel
+from beholden.cli.backtest import list_command as backtest_list
+from beholden.cli.backtest import run_command as backtest_run
+from beholden.cli.backtest import show as backtest_show
 from beholden.cli.camera import add as camera_add
 from beholden.cli.camera import change as camera_change
 from beholden.cli.camera import list_command as camera_list
@@ -18,6 +22,16 @@ from beholden.cli.camera import try_command as camera_test
 from beholden.cli.hold import add as hold_add
 from beholden.cli.hold import list_command as hold_list
 from beholden.cli.hold import release as hold_release
+from beholden.cli.place import add as place_add
+from beholden.cli.place import ground as place_ground
+from beholden.cli.place import list_command as place_list
+from beholden.cli.place import remove as place_remove
+from beholden.cli.rule import add as rule_add
+from beholden.cli.rule import change as rule_change
+from beholden.cli.rule import list_command as rule_list
+from beholden.cli.rule import remove as rule_remove
+from beholden.cli.rule import switch as rule_switch
+from beholden.cli.site import mode as site_mode
 from beholden.cli.user import add as user_add
 from beholden.cli.user import grant as user_grant
 from beholden.cli.user import link as user_link
@@ -45,6 +59,10 @@ camera = typer.Typer(help="Add, test, change and remove cameras.", **_PLAIN)  # 
 user = typer.Typer(help="Accounts and what they may see.", **_PLAIN)  # type: ignore[arg-type]
 volume = typer.Typer(help="Storage directories, their tiers and limits.", **_PLAIN)  # type: ignore[arg-type]
 hold = typer.Typer(help="Footage that no rule may delete.", **_PLAIN)  # type: ignore[arg-type]
+site = typer.Typer(help="Whether people are expected.", **_PLAIN)  # type: ignore[arg-type]
+place = typer.Typer(help="Zones, lines and masks on pictures.", **_PLAIN)  # type: ignore[arg-type]
+rule = typer.Typer(help="What cameras report.", **_PLAIN)  # type: ignore[arg-type]
+backtest = typer.Typer(help="Rules tried on recorded days.", **_PLAIN)  # type: ignore[arg-type]
 
 app.command("run")(run_command.run)
 app.add_typer(camera, name="camera")
@@ -69,6 +87,27 @@ app.add_typer(hold, name="hold")
 hold.command("add")(hold_add.add)
 hold.command("list")(hold_list.list_holds)
 hold.command("release")(hold_release.release)
+app.add_typer(site, name="site")
+site.command("mode")(site_mode.mode)
+app.add_typer(place, name="place")
+place.command("add")(place_add.add)
+place.command("list")(place_list.list_places)
+place.command("remove")(place_remove.remove)
+place.command("ground")(place_ground.ground)
+app.add_typer(rule, name="rule")
+rule.command("add")(rule_add.add)
+rule.command("list")(rule_list.list_rules)
+rule.command("change")(rule_change.change)
+rule.command("on")(rule_switch.on)
+rule.command("off")(rule_switch.off)
+rule.command("remove")(rule_remove.remove)
+app.add_typer(backtest, name="backtest")
+backtest.command("run")(backtest_run.run)
+backtest.command("list")(backtest_list.list_backtests)
+backtest.command("show")(backtest_show.show)
+backtest.command("cancel")(backtest_cancel.cancel)
+app.command("verdict")(verdict.verdict)
+app.command("card")(card.card)
 app.command("status")(status.status)
 app.command("events")(events.events)
 app.command("check")(check.check)

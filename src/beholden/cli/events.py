@@ -10,7 +10,8 @@ import typer
 from beholden.cli.options import Data, Json
 from beholden.cli.output import print_json, print_table
 from beholden.model.errors import BeholdenError
-from beholden.model.event import Event, ObjectClass
+from beholden.model.event import Disturbance, Event, EventKind, ObjectClass, event_kind
+from beholden.model.rule import Severity
 from beholden.model.time import NaiveDatetimeError, from_ms, parse_rfc3339, to_rfc3339
 
 if TYPE_CHECKING:
@@ -35,13 +36,17 @@ def events(
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="Only after this: RFC 3339, or 30min, 2h, 3d ago.")
     ] = None,
+    severity: Annotated[Severity | None, typer.Option(help="Only alert, or only note.")] = None,
+    rule: Annotated[
+        list[int] | None, typer.Option("--rule", metavar="ID", help="Only what this rule reported.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 1000,
     json: Json = False,
 ) -> None:
     """List events, newest first."""
     import zoneinfo
 
-    from beholden.catalog import cameras, sites
+    from beholden.catalog import cameras, rules, sites
     from beholden.catalog.events import EventFilter
     from beholden.cli import opening
     from beholden.model.time import SystemClock
@@ -52,12 +57,14 @@ def events(
         ids = [_camera(conn, word) for word in camera] if camera else None
         names = cameras.names(conn)
         zone = zoneinfo.ZoneInfo(sites.get(conn).time_zone)
-        found = _newest(conn, EventFilter(ids, kinds, since_ms), limit)
+        called = rules.names(conn)
+        wanted = EventFilter(ids, kinds, since_ms, severity=severity, rules=rule or None)
+        found = _newest(conn, wanted, limit)
     if json:
-        print_json({"events": [_as_json(event, names) for event in found]})
+        print_json({"events": [_as_json(event, names, called) for event in found]})
         return
     print_table(
-        (f"START ({zone.key})", "LASTED", "CAMERA", "CLASS", "SCORE"),
+        (f"START ({zone.key})", "LASTED", "CAMERA", "CLASS", "SCORE", "RULE", "SEVERITY"),
         (
             (
                 f"{from_ms(event.start_ms).astimezone(zone):%Y-%m-%d %H:%M:%S}",
@@ -65,6 +72,8 @@ def events(
                 names.get(event.camera, str(event.camera)),
                 event.kind.value,
                 f"{event.score:.2f}",
+                "" if event.hit is None else called.get(event.hit.rule, str(event.hit.rule)),
+                "" if event.hit is None else event.hit.severity,
             )
             for event in found
         ),
@@ -89,11 +98,11 @@ def parse_since(text: str, now_ms: int) -> int:
         ) from None
 
 
-def _kind(word: str) -> ObjectClass:
+def _kind(word: str) -> EventKind:
     try:
-        return ObjectClass(word)
+        return event_kind(word)
     except ValueError:
-        known = ", ".join(ObjectClass)
+        known = ", ".join([*ObjectClass, *Disturbance])
         raise BeholdenError("bad_class", f"{word!r} is not a class.", f"Classes are {known}.") from None
 
 
@@ -125,7 +134,8 @@ def _newest(conn: Connection, wanted: EventFilter, limit: int) -> list[Event]:
     return found
 
 
-def _as_json(event: Event, names: dict[int, str]) -> dict[str, Any]:
+def _as_json(event: Event, names: dict[int, str], called: dict[int, str]) -> dict[str, Any]:
+    hit = event.hit
     return {
         "id": event.id,
         "camera": names.get(event.camera, str(event.camera)),
@@ -134,4 +144,9 @@ def _as_json(event: Event, names: dict[int, str]) -> dict[str, Any]:
         "start": to_rfc3339(event.start_ms),
         "end": None if event.end_ms is None else to_rfc3339(event.end_ms),
         "score": round(event.score, 4),
+        "rule": called.get(hit.rule, str(hit.rule)) if hit is not None else None,
+        "rule_id": hit.rule if hit is not None else None,
+        "what": hit.what if hit is not None else None,
+        "severity": hit.severity if hit is not None else "note",
+        "detail": dict(hit.detail) if hit is not None else {},
     }

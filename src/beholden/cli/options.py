@@ -18,6 +18,8 @@ PasswordStdin = Annotated[
 ]
 CameraName = Annotated[str, typer.Argument(metavar="CAMERA", help="Its name or number.")]
 VolumeName = Annotated[str, typer.Argument(metavar="VOLUME", help="Its number or path.")]
+RuleNumber = Annotated[int, typer.Argument(metavar="RULE", help="The rule's number.")]
+BacktestNumber = Annotated[int, typer.Argument(metavar="ID", help="The back-test's number.")]
 UserName = Annotated[str, typer.Argument(metavar="NAME", help="The account's name.")]
 Transport = Annotated[
     str | None, typer.Option(metavar="HOW", help="auto (TCP, and UDP when refused), tcp or udp.")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
 from beholden.cli.camera.windows import parse_windows
 from beholden.cli.options import Certificate, Transport
 from beholden.cli.quantities import parse_days, parse_size
+from beholden.cli.taking import taking
 from beholden.model.errors import BeholdenError
 
 _NONE = "none"
@@ -89,21 +87,4 @@ def _options(
     return given
 
 
-def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give ``command`` these options after its own; it gets what was given as ``settings``."""
-    added = inspect.signature(_options).parameters
-    own = [each for each in inspect.signature(command).parameters.values() if each.name != "settings"]
-
-    @functools.wraps(command)
-    def with_settings(**values: Any) -> None:
-        given = _options(**{name: values.pop(name) for name in added})
-        command(**values, settings=given)
-
-    hints = get_type_hints(command, include_extras=True) | get_type_hints(_options, include_extras=True)
-    shown = [
-        each.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[each.name])
-        for each in (*own, *added.values())
-    ]
-    with_settings.__annotations__ = {each.name: each.annotation for each in shown}
-    with_settings.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
-    return with_settings
+takes_settings = taking(_options)

@@ -1,0 +1,1 @@
+"""`beholden backtest …`: Rules tried on recorded days."""

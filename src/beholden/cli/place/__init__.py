@@ -1,0 +1,1 @@
+"""`beholden place …`: Zones, lines and masks of cameras."""

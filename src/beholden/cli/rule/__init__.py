@@ -1,0 +1,1 @@
+"""`beholden rule …`: Rules of cameras."""

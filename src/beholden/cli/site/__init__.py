@@ -1,0 +1,1 @@
+"""`beholden site …`: What the site is set to."""
