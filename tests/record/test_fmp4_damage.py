@@ -154,6 +154,13 @@ def test_any_bytes_at_all(data: bytes) -> None:
     survives(init + data)
 
 
+def test_a_track_that_is_neither_picture_nor_sound_is_refused() -> None:
+    """Its sample entry would be read as if it were one (found by fuzzing)."""
+    init = build_init(StreamFormat(VIDEOS[1], SOUNDS[1]))
+    with pytest.raises(Mp4Error):
+        tracks.parse_init(init.replace(b"soun", b"text"))
+
+
 def test_samples_without_sizes_cannot_be_endless() -> None:
     """A count of four thousand million samples of no bytes in a box of twelve is refused."""
     trun = fragments.full_box(b"trun", 0, 0, b"\xff\xff\xff\xff")

@@ -67,7 +67,7 @@ class Recording:
     def on_discontinuity(self) -> None:
         self.writer.end_file()
 
-    def file_begins(self, _kept_tick: int, _start_tick: int) -> bool:
+    def file_begins(self, _kept_tick: int, _start_tick: int, _silent_ms: int) -> bool:
         return False
 
     def disk_troubled(self, trouble: DiskTrouble, _end_tick: int, _landed: bool) -> None:

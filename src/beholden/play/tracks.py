@@ -125,6 +125,8 @@ def _parse_trak(init: bytes, start: int, end: int) -> TrackDescription:
     width, height = struct.unpack_from(">II", init, head_end - 8)
     (timescale,) = struct.unpack_from(">I", init, media + (20 if init[media] == 1 else 12))
     kind = init[handler + 8 : handler + 12].decode("latin-1")
+    if kind not in _ENTRY_HEAD:
+        raise Mp4Error("a track is neither picture nor sound")
     return TrackDescription(number, kind, timescale, init[entry - 8 : entry_end], width >> 16, height >> 16)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain
+from operator import lt, sub
 
 from beholden.model.media import AccessUnit
 from beholden.model.segment import FragmentEntry, FragmentFlag
 from beholden.model.time import TICKS_PER_SECOND
-from beholden.record.fmp4.boxes import AUDIO_TRACK, VIDEO_TRACK, box, full_box
+from beholden.record.fmp4.boxes import AUDIO_TRACK, VIDEO_TRACK
 
 _KEY_FLAGS = 0x02000000  # depends on no other picture
 _OTHER_FLAGS = 0x01010000  # depends on others, not a sync sample
@@ -18,6 +19,14 @@ _DATA_OFFSET, _DURATION, _SIZE, _FLAGS, _COMPOSITION = 0x1, 0x100, 0x200, 0x400,
 _BASE_IS_MOOF = 0x020000
 _DEFAULT_DURATION = 0x08
 _LONGEST_TICKS = 0xFFFFFFFF
+_NO_FLAG = FragmentFlag(0)
+# Heads of boxes in one piece each: this is done for every camera every second.
+_HEADER = struct.Struct(">I4s")
+_MOOF = struct.Struct(">I4sI4sII")  # with its mfhd
+_PLAIN = struct.Struct(">I4sII")  # tfhd
+_DEFAULTED = struct.Struct(">I4sIII")  # tfhd with a default duration
+_TIMES = struct.Struct(">I4sIQI4sIIi")  # tfdt, and trun before its samples
+_VIDEO_HEADER = _PLAIN.pack(16, b"tfhd", _BASE_IS_MOOF, VIDEO_TRACK)
 _USUAL_PICTURE = TICKS_PER_SECOND // 25
 
 
@@ -53,25 +62,27 @@ class FragmentWriter:
         times, reordered = self._decode_times(video)
         durations = self._durations(times, None if reordered else next_pts)
         self._next_video = times[-1] + 1
-        video_bytes = sum(unit.size for unit in video)
-        tracks = [_video_run(video, times, durations, reordered)]
+        sizes = [unit.size for unit in video]
+        payload = video_bytes = sum(sizes)
+        tracks = [_video_run(video, times, durations, sizes, reordered)]
+        parts = [b"", b""]
+        parts.extend(chain.from_iterable([unit.parts for unit in video]))
+        flags = FragmentFlag.KEY if video[0].key else _NO_FLAG
         if audio:
-            tracks.append(self._audio_run(audio))
-        moof = _moof(self._sequence, tracks, (video_bytes,))
-        payload = video_bytes + sum(unit.size for unit in audio)
-        parts = [moof, struct.pack(">I4s", 8 + payload, b"mdat")]
-        parts.extend(chain.from_iterable(unit.parts for unit in video))
-        parts.extend(chain.from_iterable(unit.parts for unit in audio))
-        flags = (FragmentFlag.KEY if video[0].key else FragmentFlag(0)) | (
-            FragmentFlag.AUDIO if audio else FragmentFlag(0)
-        )
-        size = len(moof) + 8 + payload
+            heard = [unit.size for unit in audio]
+            tracks.append(self._audio_run(audio, heard))
+            payload += sum(heard)
+            parts.extend(chain.from_iterable([unit.parts for unit in audio]))
+            flags |= FragmentFlag.AUDIO
+        parts[0] = _moof(self._sequence, tracks, (video_bytes,))
+        parts[1] = _HEADER.pack(8 + payload, b"mdat")
         ticks = min(sum(durations), _LONGEST_TICKS)
-        return Fragment(parts, min(unit.pts for unit in video), FragmentEntry(size, ticks, len(video), flags))
+        start = min([unit.pts for unit in video]) if reordered else times[0]
+        return Fragment(parts, start, FragmentEntry(len(parts[0]) + 8 + payload, ticks, len(video), flags))
 
     def _decode_times(self, video: Sequence[AccessUnit]) -> tuple[list[int], bool]:
         shown = [unit.pts for unit in video]
-        if self._delay == 0 and shown[0] >= self._next_video and all(a < b for a, b in pairwise(shown)):
+        if self._delay == 0 and shown[0] >= self._next_video and all(map(lt, shown, shown[1:])):
             return shown, False
         ordered = sorted(shown)
         # Decode early enough that no picture is shown before it is decoded: players take a negative
@@ -85,7 +96,7 @@ class FragmentWriter:
         return times, True
 
     def _durations(self, times: list[int], next_pts: int | None) -> list[int]:
-        durations = [b - a for a, b in pairwise(times)]
+        durations = list(map(sub, times[1:], times))
         if durations:
             self._usual = durations[-1]
         if next_pts is not None and next_pts > times[-1]:
@@ -95,22 +106,22 @@ class FragmentWriter:
             durations.append(self._usual)
         return durations
 
-    def _audio_run(self, audio: Sequence[AccessUnit]) -> _Run:
+    def _audio_run(self, audio: Sequence[AccessUnit], sizes: list[int]) -> _Run:
         start = max(audio[0].pts, self._next_audio)
-        durations = [max(1, b.pts - a.pts) for a, b in pairwise(audio)]
+        times = [unit.pts for unit in audio]
+        durations = [max(1, step) for step in map(sub, times[1:], times)]
         durations.append(max(1, audio[-1].duration))
         self._next_audio = start + sum(durations[:-1]) + 1
-        sizes = [unit.size for unit in audio]
-        if all(value == durations[0] for value in durations):
-            body = struct.pack(f">{len(sizes)}I", *sizes)
-            header = full_box(
-                b"tfhd", 0, _BASE_IS_MOOF | _DEFAULT_DURATION, struct.pack(">II", AUDIO_TRACK, durations[0])
+        count = len(sizes)
+        if durations.count(durations[0]) == count:
+            header = _DEFAULTED.pack(
+                20, b"tfhd", _BASE_IS_MOOF | _DEFAULT_DURATION, AUDIO_TRACK, durations[0]
             )
-            return _Run(header, start, 0, _SIZE, len(sizes), body)
-        fields = chain.from_iterable(zip(durations, sizes, strict=True))
-        body = struct.pack(f">{2 * len(sizes)}I", *fields)
-        header = full_box(b"tfhd", 0, _BASE_IS_MOOF, struct.pack(">I", AUDIO_TRACK))
-        return _Run(header, start, 0, _DURATION | _SIZE, len(sizes), body)
+            return _Run(header, start, 0, _SIZE, count, struct.pack(f">{count}I", *sizes))
+        fields = [0] * (2 * count)
+        fields[::2], fields[1::2] = durations, sizes
+        header = _PLAIN.pack(16, b"tfhd", _BASE_IS_MOOF, AUDIO_TRACK)
+        return _Run(header, start, 0, _DURATION | _SIZE, count, struct.pack(f">{2 * count}I", *fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +137,11 @@ class _Run:
 
     def box(self, offset: int) -> bytes:
         """The traf, its samples at ``offset`` from the start of the moof."""
-        decode_time = full_box(b"tfdt", 1, 0, struct.pack(">Q", self.start))
-        run = full_box(
-            b"trun",
-            self.version,
-            self.flags | _DATA_OFFSET,
-            struct.pack(">Ii", self.count, offset),
-            self.body,
-        )
-        return box(b"traf", self.header, decode_time, run)
+        times = _TIMES.pack(
+            20, b"tfdt", 1 << 24, self.start,
+            20 + len(self.body), b"trun", self.version << 24 | self.flags | _DATA_OFFSET, self.count, offset,
+        )  # fmt: skip
+        return b"".join((_HEADER.pack(self.box_size, b"traf"), self.header, times, self.body))
 
     @property
     def box_size(self) -> int:
@@ -142,24 +149,27 @@ class _Run:
         return 8 + len(self.header) + 20 + 20 + len(self.body)
 
 
-def _video_run(video: Sequence[AccessUnit], times: list[int], durations: list[int], reordered: bool) -> _Run:
-    flags = _DURATION | _SIZE | _FLAGS
-    fields: list[int] = []
-    for index, unit in enumerate(video):
-        fields += (durations[index], unit.size, _KEY_FLAGS if unit.key else _OTHER_FLAGS)
-        if reordered:
-            fields.append((unit.pts - times[index]) & 0xFFFFFFFF)
+def _video_run(
+    video: Sequence[AccessUnit], times: list[int], durations: list[int], sizes: list[int], reordered: bool
+) -> _Run:
+    flags, width = _DURATION | _SIZE | _FLAGS, 3
     if reordered:
-        flags |= _COMPOSITION
-    header = full_box(b"tfhd", 0, _BASE_IS_MOOF, struct.pack(">I", VIDEO_TRACK))
+        flags, width = flags | _COMPOSITION, 4
+    count = len(video)
+    fields = [0] * (width * count)
+    fields[::width] = durations
+    fields[1::width] = sizes
+    fields[2::width] = [_KEY_FLAGS if unit.key else _OTHER_FLAGS for unit in video]
+    if reordered:
+        fields[3::width] = [(unit.pts - at) & 0xFFFFFFFF for unit, at in zip(video, times, strict=True)]
     # Version 1: composition offsets are signed.
-    return _Run(header, times[0], 1, flags, len(video), struct.pack(f">{len(fields)}I", *fields))
+    return _Run(_VIDEO_HEADER, times[0], 1, flags, count, struct.pack(f">{width * count}I", *fields))
 
 
 def _moof(sequence: int, runs: list[_Run], before: tuple[int, ...]) -> bytes:
-    header = full_box(b"mfhd", 0, 0, struct.pack(">I", sequence))
-    size = 8 + len(header) + sum(run.box_size for run in runs)
+    size = _MOOF.size + sum([run.box_size for run in runs])
     offsets = [size + 8]
     for length in before:
         offsets.append(offsets[-1] + length)
-    return box(b"moof", header, *(run.box(offset) for run, offset in zip(runs, offsets, strict=False)))
+    boxes = [run.box(offset) for run, offset in zip(runs, offsets, strict=False)]
+    return b"".join((_MOOF.pack(size, b"moof", 16, b"mfhd", 0, sequence), *boxes))
