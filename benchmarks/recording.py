@@ -1,30 +1,24 @@
 """Recording many cameras: our recorder against one ``ffmpeg -c copy -f segment`` process per camera.
 
 One process serves all virtual cameras (1080p, 3 Mbit/s, 30 fps, AAC). Ours and ffmpeg's turns alternate in
-the same
-call, A B A B, each with the same warm-up and window, so that the machine's other load touches both. Ours
-does more in
-its share: it hashes every file and writes the index.
+the same call, A B A B, each with the same warm-up and window, so that the machine's other load touches both.
+Ours does more: it hashes every file and writes the index. With ``--table``, ours alone is measured
+at rising numbers of cameras.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import shutil
-import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import av
 import psutil
 
 from beholden.catalog import cameras
@@ -36,18 +30,22 @@ from beholden.run import first_start, settings
 from beholden.run.launcher import Child, ForkServerLauncher
 from beholden.run.roles import RoleSpec
 from benchmarks.figures import Figures
+from benchmarks.kept import pictures
+from benchmarks.sent import cameras as virtual_cameras
 
-SUMMARY = "CPU and memory of recording 32 cameras, against ffmpeg -c copy; frames lost"
+SUMMARY = "CPU and memory of recording 64 cameras, against ffmpeg -c copy; frames lost"
 FIGURES = {
-    "cpu_ratio": "CPU per camera, ours / ffmpeg's (at most 0.30 wanted)",
+    "cpu_ratio": "CPU per camera, ours / ffmpeg's (at most 0.20 wanted)",
     "memory_ratio": "memory (PSS) per camera, ours / ffmpeg's (at most 0.15 wanted)",
     "cameras": "cameras recorded at once",
     "lost_frames": "pictures sent to our recorder and not in its files",
     "cpu_percent_per_camera": "of one core, ours",
     "ffmpeg_cpu_percent_per_camera": "of one core, ffmpeg's",
-    "memory_mb_per_camera": "PSS, ours",
+    "memory_mb_per_camera": "PSS, ours (at most 2 wanted)",
     "ffmpeg_memory_mb_per_camera": "PSS, ffmpeg's",
+    "growth": "with --table: CPU per camera at the most cameras / at the fewest, 8 or more (1 wanted)",
 }
+TABLE = (1, 8, 32, 64, 128, 256)
 WARM_UP = 8.0
 _MB = 1e6
 
@@ -61,6 +59,7 @@ class Turn:
     memory: float
     sent: int = 0
     kept: int = 0
+    processes: int = 1
 
 
 class Recording(Protocol):
@@ -77,15 +76,20 @@ class Recording(Protocol):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fewer cameras or a shorter window, for a quick look."""
-    parser.add_argument("--cameras", type=int, default=32, metavar="N", help="cameras at once (default: 32)")
+    parser.add_argument("--cameras", type=int, default=64, metavar="N", help="cameras at once (default: 64)")
     parser.add_argument(
         "--seconds", type=float, default=20, metavar="S", help="measured window (default: 20)"
     )
     parser.add_argument("--rounds", type=int, default=2, metavar="N", help="turns of each (default: 2)")
+    several = ",".join(map(str, TABLE))
+    parser.add_argument("--table", action="store_true", help="cost against the number of cameras, ours alone")
+    parser.add_argument("--counts", default=several, metavar="N,N", help=f"with --table (default: {several})")
 
 
 def run(options: argparse.Namespace) -> Figures:
     """Measure; BeholdenError when there is no ffmpeg to compare with."""
+    if options.table:
+        return _table(options)
     if shutil.which("ffmpeg") is None:
         raise BeholdenError(
             "no_ffmpeg", "There is no ffmpeg to compare with.", "Install it: apt-get install ffmpeg."
@@ -93,27 +97,54 @@ def run(options: argparse.Namespace) -> Figures:
     load = [psutil.getloadavg()[0]]
     turns = []
     for _ in range(options.rounds):
-        turns += [_turn("beholden", options), _turn("ffmpeg", options)]
+        turns += [_turn(who, options.cameras, options.seconds) for who in ("beholden", "ffmpeg")]
     load.append(psutil.getloadavg()[0])
     return _figures(turns, options.cameras, load)
 
 
-def _turn(who: str, options: argparse.Namespace) -> Turn:
-    with (
-        tempfile.TemporaryDirectory(prefix="beholden-bench-") as name,
-        _virtual_cameras(options.cameras) as served,
-    ):
+def _table(options: argparse.Namespace) -> Figures:
+    """Ours at each number of cameras."""
+    try:
+        counts = sorted({int(word) for word in options.counts.split(",")})
+    except ValueError:
+        raise BeholdenError("bad_counts", f"{options.counts!r} is not a list of numbers.") from None
+    load = psutil.getloadavg()[0]
+    rows: list[list[str]] = []
+    named: dict[str, float] = {}
+    costs: dict[int, float] = {}
+    for count in counts:
+        turn = _turn("beholden", count, options.seconds)
+        costs[count] = turn.cpu / count
+        memory = turn.memory / count / _MB
+        lost = turn.sent - turn.kept
+        named |= {f"cpu_percent_per_camera_{count}": costs[count], f"memory_mb_per_camera_{count}": memory}
+        shown = (turn.cpu, costs[count], turn.memory / _MB, memory)
+        rows.append([str(count), *(f"{value:.3g}" for value in shown), str(turn.processes), str(lost)])
+    several = [count for count in counts if count >= 8] or counts
+    named["growth"] = costs[several[-1]] / costs[several[0]]
+    columns = ["cameras", "% of a core", "each", "PSS MB", "each", "processes", "lost frames"]
+    now = psutil.getloadavg()[0]
+    note = f"load of the machine {load:.1f} before, {now:.1f} after, on {psutil.cpu_count()} cores"
+    return Figures(named, columns, rows, [note])
+
+
+def _turn(who: str, count: int, seconds: float) -> Turn:
+    clip = synthetic_clip(
+        places.cache() / "bench", 1920, 1080, 30, 10, gop=60, audio="aac", bitrate=3_000_000, noise=2
+    )
+    with tempfile.TemporaryDirectory(prefix="beholden-bench-") as name:
         folder = Path(name)
-        urls = [each["main"] for each in served.ready["cameras"]]
-        recording = _Ours(folder, urls) if who == "beholden" else _Ffmpeg(folder, urls)
-        try:
-            time.sleep(WARM_UP)
-            cpu, memory = _measure(recording, options.seconds)
-            sent = served.hold() if who == "beholden" else 0
-        finally:
-            recording.stop()
+        with virtual_cameras(clip, count, folder) as served:
+            recording = _Ours(folder, served.urls) if who == "beholden" else _Ffmpeg(folder, served.urls)
+            try:
+                time.sleep(WARM_UP)
+                processes = len(recording.processes())
+                cpu, memory = _measure(recording, seconds)
+                sent = served.hold() if who == "beholden" else 0
+            finally:
+                recording.stop()
         kept = _pictures_kept(folder) if who == "beholden" else 0
-        return Turn(who, cpu, memory, sent, kept)
+        return Turn(who, cpu, memory, sent, kept, processes)
 
 
 def _measure(recording: Recording, seconds: float) -> tuple[float, float]:
@@ -129,43 +160,6 @@ def _measure(recording: Recording, seconds: float) -> tuple[float, float]:
 
 def _cpu(processes: list[psutil.Process]) -> float:
     return sum(sum(each.cpu_times()[:2]) for each in processes)
-
-
-class _Served:
-    """The virtual cameras' process."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self.ready = self._line()
-
-    def hold(self) -> int:
-        """Stop all cameras at a whole picture; how many pictures they have sent."""
-        self._process.send_signal(signal.SIGUSR1)
-        sent: int = sum(self._line()["sent"].values())
-        time.sleep(2)  # what is on its way arrives
-        return sent
-
-    def _line(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise BeholdenError("no_cameras", "The virtual cameras could not be started.")
-        told: dict[str, Any] = json.loads(line)
-        return told
-
-
-@contextlib.contextmanager
-def _virtual_cameras(count: int) -> Iterator[_Served]:
-    folder = places.cache() / "bench"
-    clip = synthetic_clip(folder, 1920, 1080, 30, 10, gop=60, audio="aac", bitrate=3_000_000, noise=2)
-    command = [sys.executable, "-m", "beholden.demo", "cameras", "--child"]
-    for index in range(count):
-        command += ["--clip", f"camera-{index + 1}={clip}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield _Served(process)
-        finally:
-            process.terminate()
 
 
 class _Ours:
@@ -226,11 +220,7 @@ class _Ffmpeg:
 
 def _pictures_kept(folder: Path) -> int:
     """Video packets in all recorded files, counted by another reader than ours."""
-    kept = 0
-    for path in folder.rglob("*.mp4"):
-        with av.open(str(path)) as container:
-            kept += sum(1 for packet in container.demux(video=0) if packet.size)
-    return kept
+    return sum(pictures(path) for path in folder.rglob("*.mp4"))
 
 
 def _figures(turns: list[Turn], count: int, load: list[float]) -> Figures:
