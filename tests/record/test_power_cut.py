@@ -43,7 +43,7 @@ class Rig:
         self.writer.set_format(FORMAT)
         self.number = 0
 
-    def file_begins(self, _kept_tick: int, _start_tick: int) -> bool:
+    def file_begins(self, _kept_tick: int, _start_tick: int, _silent_ms: int) -> bool:
         return True
 
     def disk_troubled(self, trouble: DiskTrouble, _end_tick: int, _landed: bool) -> None:

@@ -115,10 +115,10 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 @given(st.integers(1, 30), st.integers(1, 120))
 @settings(max_examples=25, deadline=None)
-def test_fragments_close_at_keyframes_and_after_a_second(
+def test_fragments_close_at_keyframes_and_within_a_second(
     tmp_path_factory: pytest.TempPathFactory, gop: int, count: int
 ) -> None:
-    """Whatever the GOP: no picture is lost, none lasts over a second, long GOPs are not crossed."""
+    """Whatever the GOP: no picture is lost, none waits over two thirds of a second, GOPs are not crossed."""
     rig = Rig(tmp_path_factory.mktemp("r"))
     rig.feed(count, gop)
     rig.finish()
@@ -126,8 +126,8 @@ def test_fragments_close_at_keyframes_and_after_a_second(
     assert rig.pts(file) == [tick(n) for n in range(count)]
     # GOPs of less than half a second go together: else nothing but keyframes would be a fragment each.
     together = gop * max(1, -(-5 // gop))
-    assert all(entry.pictures <= min(10, together) for entry in file.entries)
-    assert all(entry.pictures >= min(5, gop) for entry in file.entries[:-1] if gop <= 10)
+    assert all(entry.pictures <= min(7, together) for entry in file.entries)
+    assert all(entry.pictures >= min(5, gop) for entry in file.entries[:-1] if gop <= 7)
     assert file.key.start_ms == START_MS
     assert file.end_ms == tick(count) // 90 or count == 1
 
@@ -158,7 +158,7 @@ def test_order_on_disk(rig: Rig) -> None:
     """Created, written, synced (recorder rule 6); the row is queued only then."""
     rig.feed(20)
     rig.finish()
-    assert rig.store.log == ["create", "write", "write", "sync"]
+    assert rig.store.log == ["create", *["write"] * 4, "sync"]
 
 
 @pytest.mark.parametrize(("fault", "cause"), [("full", GapCause.DISK_FULL), ("broken", GapCause.DISK_ERROR)])
@@ -267,9 +267,9 @@ def test_written_fragments_leave_memory(rig: Rig) -> None:
     rig.feed(65, gop=1000)
     rig.settle()
     held = rig.writer._gop
-    assert len(held) == 6
+    assert len(held) == 9
     assert all(queued.units is None and not queued.fragment.parts for queued in held)
-    assert 5 * 500 <= rig.writer.open_bytes <= 5 * 1000
+    assert 2 * 500 <= rig.writer.open_bytes <= 2 * 1000
 
 
 def test_a_pause_is_flushed(rig: Rig) -> None:

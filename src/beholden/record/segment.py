@@ -21,9 +21,10 @@ from beholden.record.disk import (
 )
 from beholden.record.fmp4 import FragmentWriter, Mp4Error, build_init, read_units
 
-FRAGMENT_TICKS = TICKS_PER_SECOND
+# What a crash costs at most; with the tick that reads it and the write, a second at the very worst.
+FRAGMENT_TICKS = TICKS_PER_SECOND * 2 // 3
 SEGMENT_TICKS = 60 * TICKS_PER_SECOND
-_SHORTEST_GOP_TICKS = FRAGMENT_TICKS // 2
+_SHORTEST_GOP_TICKS = TICKS_PER_SECOND // 2
 # A fragment closes on size too, so that no stream, however odd, can hold much memory.
 _FRAGMENT_BYTES = 8 * 1024 * 1024
 # What a unit costs besides its bytes; so tiny ones are limited too, far below what an index entry can count.
