@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from beholden.analyse.decode import DecodeError, Decoder
 from beholden.analyse.extradata import extradata
-from beholden.model.media import VideoFormat
+from beholden.demo.synthetic import read_frame_number
+from beholden.model.media import VideoCodec, VideoFormat
 
 from .conftest import START_MS, Coded, blank, coded, decoded, write_clip
 
@@ -55,6 +57,19 @@ def test_keyframes_alone_give_their_pictures(square: Coded) -> None:
     keys = [unit for unit in square.units if unit.key]
     times = [p.at_ms for unit in keys for p in decoder.decode_keyframe(unit.data(), unit.pts)]
     assert times == [unit.pts // 90 for unit in keys]
+
+
+@pytest.mark.parametrize("codec", ["av1", "mjpeg"])
+def test_av1_and_motion_jpeg_are_decoded_too(clip_factory: Callable[..., Path], codec: VideoCodec) -> None:
+    """Picture by picture, and a keyframe alone, without anything told beforehand."""
+    with av.open(str(clip_factory(codec=codec, height=192))) as container:
+        samples = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    video = VideoFormat(codec, 320, 192, ())
+    decoder = Decoder(video)
+    pictures = [picture for n, sample in enumerate(samples) for picture in decoder.decode(sample, n * 9000)]
+    assert [read_frame_number(picture.luma()) for picture in pictures] == [*range(20)]
+    (alone,) = Decoder(video).decode_keyframe(samples[10], 0)
+    assert read_frame_number(alone.luma()) == 10
 
 
 def test_ten_bit_luma_is_brought_to_eight() -> None:

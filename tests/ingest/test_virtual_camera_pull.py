@@ -129,6 +129,36 @@ def test_a_good_camera_gets_a_good_verdict(virtual_cameras: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("codec", "audio", "words"),
+    [("av1", "l16", "AV1, 320×192, 10 fps"), ("mjpeg", "pcma", "Motion JPEG, 320×192, 10 fps")],
+)
+def test_every_kind_we_keep_gets_a_good_verdict(
+    camera_factory: Any, clip_factory: Any, codec: str, audio: str, words: str
+) -> None:
+    """In the words people use, with what becomes of it in browsers."""
+    server = camera_factory([VirtualCamera("one", clip_factory(codec=codec, audio=audio, height=192))])
+    found = probe(StreamAddress(server.url("one")))
+    assert (found.verdict, found.codec, found.audio_codec) == ("good", codec, audio)
+    assert found.sentence == f"This camera can be recorded: {words}."
+    assert any("converted" in text for _, text in found.remarks)
+    assert found.key is not None
+
+
+@pytest.mark.parametrize("make", [RtspSource, fallback_source])
+@pytest.mark.parametrize(("codec", "audio"), [("av1", "aac"), ("mjpeg", "l16")])
+def test_the_newer_kinds_arrive_through_either_client(
+    camera_factory: Any, clip_factory: Any, sink: Any, until: Until, make: Any, codec: str, audio: str
+) -> None:
+    """FFmpeg, as another reader of our camera's packets, and we agree on formats and times."""
+    server = camera_factory([VirtualCamera("one", clip_factory(codec=codec, audio=audio, height=192))])
+    _pull(make, server.url("one"), sink, until)
+    video = sink.formats[0].video
+    assert (video.codec, video.width, video.height) == (codec, 320, 192)
+    assert sink.formats[0].audio.codec == audio
+    assert {b.pts - a.pts for a, b in itertools.pairwise(sink.video)} == {9000}
+
+
+@pytest.mark.parametrize(
     ("camera", "fault"),
     [("none", {}), ("lawn", {"unknown_codec": 1}), ("lawn", {"unauthorised": 0}), ("lawn", {"refuse": 404})],
 )

@@ -152,9 +152,8 @@ def _read(path: Path) -> Coded:
     units, audio = [], None
     with av.open(str(path)) as container:
         for stream in container.streams.audio:
-            name = {"aac": "aac", "pcm_mulaw": "pcmu", "libopus": "opus", "opus": "opus"}[
-                stream.codec_context.name
-            ]
+            known = {"aac": "aac", "pcm_mulaw": "pcmu", "libopus": "opus", "opus": "opus", "pcm_s16be": "l16"}
+            name = known[stream.codec_context.name]
             rate = 48_000 if name == "opus" else stream.codec_context.sample_rate
             config = bytes(stream.codec_context.extradata or b"") if name == "aac" else b""
             audio = AudioFormat(name, rate, 1, config)  # type: ignore[arg-type]
@@ -175,16 +174,14 @@ def _units(packet: Any, audio: AudioFormat | None) -> list[AccessUnit]:
         return [AccessUnit(Track.VIDEO, pts, packet.is_keyframe, (data,), len(data), pts // 90 + 5)]
     assert audio is not None
     pts = EPOCH_TICKS // 90 * audio.rate // 1000 + round(packet.pts * packet.time_base * audio.rate)
-    step = 160 if audio.codec == "pcmu" else len(data)
+    width = {"pcmu": 1, "l16": 2}.get(audio.codec)
+    step = 160 * width if width else len(data)
     found = []
     for at in range(0, len(data), step):
         piece = data[at : at + step]
-        length = (
-            len(piece) if audio.codec == "pcmu" else round(packet.duration * packet.time_base * audio.rate)
-        )
-        found.append(
-            AccessUnit(Track.AUDIO, pts + (at if step == 160 else 0), True, (piece,), len(piece), 0, length)
-        )
+        length = len(piece) // width if width else round(packet.duration * packet.time_base * audio.rate)
+        start = pts + (at // width if width else 0)
+        found.append(AccessUnit(Track.AUDIO, start, True, (piece,), len(piece), 0, length))
     return found
 
 

@@ -63,7 +63,8 @@ async def steady(
 
 
 @pytest.mark.parametrize(
-    ("audio", "codec"), [("none", None), ("aac", "mp4a.40.2"), ("opus", "opus"), ("pcmu", "flac")]
+    ("audio", "codec"),
+    [("none", None), ("aac", "mp4a.40.2"), ("opus", "opus"), ("pcmu", "flac"), ("l16", "flac")],
 )
 async def test_every_picture_and_sound_comes_through(
     hub: Any, recorders: Any, socket: Any, coded: Any, wait: Any, run: Any, audio: str, codec: str | None
@@ -114,6 +115,41 @@ async def test_h265_is_converted_in_a_process_of_its_own(
     assert [n for n, sample in enumerate(runs[1].samples) if sample.key] == [0, 10, 20, 30][
         : len(shown) // 10 + 1
     ]
+
+
+@pytest.mark.parametrize(("codec", "name"), [("av1", "AV1"), ("mjpeg", "Motion JPEG")])
+async def test_av1_and_motion_jpeg_are_converted_too(
+    hub: Any, recorders: Any, socket: Any, coded: Any, wait: Any, run: Any, codec: str, name: str
+) -> None:
+    """For a browser that plays H.264 only, which is told why."""
+    clip = coded(codec=codec, height=192, seconds=4)
+    async with run(session(hub, socket)):
+        probe = await recorders.bus(1, MAIN)
+        probe.push_format(1, MAIN, clip.format)
+        await wait(lambda: probe.closed)
+        await feed(recorders, clip, clip.units)
+        await wait(lambda: _shown(socket) >= 30, 60)
+    assert socket.texts[0]["choice"] == "main stream, converted to H.264"
+    assert name in socket.texts[0]["reason"]
+    shown = numbers(socket.stream)
+    assert shown == [*range(shown[0], shown[0] + len(shown))]
+
+
+async def test_av1_goes_as_it_is_to_a_browser_that_plays_it(
+    hub: Any, recorders: Any, socket: Any, coded: Any, wait: Any, run: Any
+) -> None:
+    """Untouched, named as the browser knows it."""
+    clip = coded(codec="av1")
+    place, bus = await steady(hub, recorders, clip)
+    async with run(session(hub, socket, ability=Ability.parse("avc1,av01,mp4a"))):
+        await wait(lambda: socket.binary)
+        for unit in clip.units:
+            bus.push_unit(1, MAIN, unit)
+        await wait(lambda: _shown(socket) == 20)
+    await place.__aexit__(None, None, None)
+    assert socket.texts[0]["mime"] == f'video/mp4; codecs="{clip.format.video.codec_string}"'
+    assert socket.texts[0]["choice"] == "main stream"
+    assert numbers(socket.stream) == [*range(20)]
 
 
 async def test_a_browser_without_h265_gets_the_sub_stream(

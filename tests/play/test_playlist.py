@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beholden.catalog import leaving, segments
 from beholden.catalog.segments import MediaFormat
+from beholden.demo.synthetic import read_frame_number
 from beholden.model.camera import StreamRole
 from beholden.model.deletion import Reason
 from beholden.model.errors import BeholdenError
 from beholden.model.segment import FragmentEntry, FragmentFlag, SegmentKey
 from beholden.model.time import TICKS_PER_MS, parse_rfc3339
 from beholden.play.ability import Ability
+from beholden.play.convert import convert, converted_init
 from beholden.play.footage import Footage, Recording, cut
 from beholden.play.playlist import choose_pieces, grouped, playback, render
 from beholden.store.volume import Volume
@@ -106,6 +110,30 @@ def test_a_new_format_has_its_own_init_segment() -> None:
     assert text.count("#EXT-X-MAP") == 2
     assert text.count("init.mp4?as=copy-copy") == 2
     assert text.count("#EXT-X-DISCONTINUITY\n") == 1
+
+
+def test_a_change_of_codec_is_played_through(archive: Any, clip_factory: Any) -> None:
+    """Every piece of the list decodes under the init segment before it, as recorded or converted, and the
+    pictures run on."""
+    kinds = ["h264", "av1", "mjpeg", "h265", "h264"]
+    for turn, codec in enumerate(kinds):
+        archive.record(clip_factory(codec=codec, height=192, audio="aac"), START_MS + turn * 2000)
+    found = archive.footage.between(archive.camera, StreamRole.MAIN, START_MS, START_MS + 60_000)
+    ability = Ability.parse("avc1,av01,mp4a,flac")
+    text = playback(archive.footage, archive.camera, START_MS, START_MS + 60_000, ability).playlist
+    assert text.count("#EXT-X-MAP") == 5
+    assert text.count("#EXT-X-DISCONTINUITY\n") == 4
+    shown: dict[int, list[int | None]] = {}
+    for piece in choose_pieces(cut(found, START_MS, START_MS + 60_000), ability):
+        init, way, turn = piece.recording.media.init, piece.rendition, found.index(piece.recording)
+        assert way.video == ("copy" if kinds[turn] in ("h264", "av1") else "h264")
+        data = piece.recording.path.read_bytes()[piece.gop.offset : piece.gop.offset + piece.gop.size]
+        if not way.as_recorded:
+            init, data = converted_init(init, way), convert(init, data, way)
+        with av.open(io.BytesIO(init + data)) as container:
+            numbers = [read_frame_number(f.to_ndarray(format="gray")) for f in container.decode(video=0)]
+        shown.setdefault(turn, []).extend(numbers)
+    assert shown == {turn: [*range(20)] for turn in range(5)}
 
 
 def test_another_recorders_copy_of_the_same_time_is_not_played_twice() -> None:

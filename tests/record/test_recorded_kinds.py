@@ -19,6 +19,7 @@ import pytest
 from beholden.demo.camera import VirtualCamera
 from beholden.demo.synthetic import read_frame_number
 from beholden.ingest.rtsp import RtspSource
+from beholden.ingest.session import StreamSession
 from beholden.model.camera import StreamAddress, StreamRole
 from beholden.model.media import AccessUnit, StreamFormat, Track
 from beholden.model.time import SystemClock
@@ -54,14 +55,19 @@ class Recording:
         self.volume = Volume.create(path)
         self.files: list[SegmentFile] = []
         self.units: list[AccessUnit] = []
+        self.kinds: list[str] = []
+        self.since_change = 0
         self.disk = DiskWriter(self.volume, self.files.append)
         self.writer = SegmentWriter(1, StreamRole.MAIN, self.disk, self)
 
     def on_format(self, stream_format: StreamFormat) -> None:
+        self.kinds.append(stream_format.video.codec)
+        self.since_change = 0
         self.writer.set_format(stream_format)
 
     def on_access_unit(self, unit: AccessUnit) -> None:
         self.units.append(unit)
+        self.since_change += 1
         self.writer.add(unit)
 
     def on_discontinuity(self) -> None:
@@ -195,6 +201,32 @@ def test_the_new_kinds_have_fragments_of_a_second_that_begin_with_a_keyframe(
     assert parse_init(layout.init) == sink.files[0].stream_format
     assert len(layout.fragments) <= sink.pictures // 5 + 1
     assert all(ref.entry.flags & 1 for ref in layout.fragments)
+
+
+@pytest.mark.rtsp
+@pytest.mark.parametrize(
+    ("before", "after"), [("h264", "av1"), ("av1", "h265"), ("h265", "mjpeg"), ("mjpeg", "h264")]
+)
+def test_a_new_codec_begins_a_new_file(
+    camera_factory: Any, clip_factory: Any, until: Any, tmp_path: Path, before: str, after: str
+) -> None:
+    """In mid-stream: the session is described anew, and both files are whole and of their own kind."""
+    clips = [clip_factory(codec=codec, height=HEIGHT) for codec in (before, after)]
+    server = camera_factory([VirtualCamera("one", clips[0]), VirtualCamera("two", clips[1])])
+    sink = Recording(tmp_path / "v")
+    address = StreamAddress(server.url("one", recode="2:two"))
+    session = StreamSession(address, sink, SystemClock(), stall_seconds=3.0, random=lambda: 0.1)
+    until(
+        lambda: session.poll(time.monotonic()),
+        lambda: sink.kinds[-1:] == [after] and sink.since_change > 15,
+    )
+    session.close()
+    first, *_, last = sink.finish()
+    assert [file.stream_format.video.codec for file in (sink.files[0], sink.files[-1])] == [before, after]
+    for path in (first, last):
+        numbers = numbers_in(path)
+        assert len(numbers) > 5
+        assert None not in numbers
 
 
 @pytest.mark.rtsp
