@@ -127,7 +127,7 @@ def test_fragments_close_at_keyframes_and_within_a_second(
     # GOPs of less than half a second go together: else nothing but keyframes would be a fragment each.
     together = gop * max(1, -(-5 // gop))
     assert all(entry.pictures <= min(7, together) for entry in file.entries)
-    assert all(entry.pictures >= min(5, gop) for entry in file.entries[:-1] if gop <= 7)
+    assert all(entry.pictures >= min(5, gop) for entry in file.entries[:-1] if together <= 7)
     assert file.key.start_ms == START_MS
     assert file.end_ms == tick(count) // 90 or count == 1
 
