@@ -1,4 +1,5 @@
-"""What this browser cannot play, played in it: H.265 and G.711, live and recorded; downloads and stills."""
+"""What this browser cannot play, played in it, live and recorded: H.265, Motion JPEG, G.711, L16. AV1 as it
+is; downloads, spans and stills."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import av
 import pytest
@@ -23,7 +25,15 @@ from beholden.run import first_start, settings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.rtsp, pytest.mark.timeout(300)]
 
-HALL, YARD = 1, 2
+HALL, YARD, LANE, PIER = 1, 2, 3, 4
+NAMES = {HALL: "Hall", YARD: "Yard", LANE: "Lane", PIER: "Pier"}
+SILENT = frozenset({PIER})
+CHOICES = {
+    HALL: "main stream, converted to H.264",
+    YARD: "main stream",
+    LANE: "main stream",
+    PIER: "main stream, converted to H.264",
+}
 PICTURES = 300
 PASSWORD = "two doors and no window"
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,10 +46,16 @@ Until = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def odd_cameras(clip_factory: Any) -> Iterator[RunningCameras]:
-    """``hall`` sends H.265 and AAC, ``yard`` H.264 and G.711; neither has a sub stream."""
-    choice = {"width": 320, "height": 180, "fps": 10, "seconds": PICTURES / 10}
-    hall, yard = clip_factory(codec="h265", audio="aac", **choice), clip_factory(audio="pcmu", **choice)
-    with start_virtual_cameras([VirtualCamera("hall", hall), VirtualCamera("yard", yard)]) as running:
+    """``hall`` sends H.265 and AAC, ``yard`` H.264 and G.711, ``lane`` AV1 and L16, ``pier`` Motion JPEG
+    without sound; none has a sub stream."""
+    choice = {"width": 320, "height": 192, "fps": 10, "seconds": PICTURES / 10}
+    cameras = [
+        VirtualCamera("hall", clip_factory(codec="h265", audio="aac", **choice)),
+        VirtualCamera("yard", clip_factory(audio="pcmu", **choice)),
+        VirtualCamera("lane", clip_factory(codec="av1", audio="l16", **choice)),
+        VirtualCamera("pier", clip_factory(codec="mjpeg", **choice)),
+    ]
+    with start_virtual_cameras(cameras) as running:
         yield running
 
 
@@ -53,7 +69,7 @@ def odd(
     data = tmp_path_factory.mktemp("odd") / "data"
     site = first_start.prepare(settings.load(data=data), SystemClock())
     with site.catalog.write() as conn:
-        for name in ("hall", "yard"):
+        for name in (name.lower() for name in NAMES.values()):
             new = NewCamera(name.title(), odd_cameras.url(name), analyse="off")
             cameras.add(conn, site.box, SystemClock().now_ms(), new)
     site.catalog.close()
@@ -78,27 +94,26 @@ def moves(video: Locator, number_of: Number, until: Until) -> None:
     until(lambda: (now := number_of(video)) is not None and 2 <= (now - first) % PICTURES < 150, "it moves")
 
 
-@pytest.mark.parametrize("camera", [HALL, YARD])
+@pytest.mark.parametrize("camera", NAMES)
 def test_live_shows_and_sounds(odd: Any, camera: int, number_of: Number, until: Until) -> None:
     """The tile says what was done to it."""
     page = odd[1].new_page()
     page.goto(f"/live/{camera}")
     video = page.get_by_test_id("live-video")
     moves(video, number_of, until)
-    until(lambda: video.evaluate(HEARD) > 0, "sound is decoded")
-    if camera == HALL:
-        choice = page.locator("[data-choice]").first.get_attribute("data-choice")
-        assert choice == "main stream, converted to H.264"
+    if camera not in SILENT:
+        until(lambda: video.evaluate(HEARD) > 0, "sound is decoded")
+    assert page.locator("[data-choice]").first.get_attribute("data-choice") == CHOICES[camera]
     page.close()
 
 
-@pytest.mark.parametrize("camera", [HALL, YARD])
+@pytest.mark.parametrize("camera", NAMES)
 def test_recordings_play_with_sound_at_their_moment(
     odd: Any, odd_cameras: RunningCameras, camera: int, number_of: Number, until: Until
 ) -> None:
     """The picture shown was sent around the instant asked for, and both tracks decode."""
     system, context = odd
-    name = {HALL: "Hall", YARD: "Yard"}[camera]
+    name = NAMES[camera]
     system.until(lambda: system.camera(name)["kept_seconds"] > 10, "something is recorded")
     wanted = [item for item in odd_cameras.sent_pictures(name.lower()) if item.key][5]
     asked = datetime.fromtimestamp(wanted.at_ms / 1000, UTC).isoformat(timespec="milliseconds")
@@ -113,7 +128,29 @@ def test_recordings_play_with_sound_at_their_moment(
     }
     assert first in near
     moves(video, number_of, until)
-    until(lambda: video.evaluate(HEARD) > 0, "sound is decoded")
+    if camera not in SILENT:
+        until(lambda: video.evaluate(HEARD) > 0, "sound is decoded")
+    page.close()
+
+
+def test_a_browser_plays_a_span_by_its_address(
+    odd: Any, odd_cameras: RunningCameras, number_of: Number, until: Until
+) -> None:
+    """It knows the length at once, and a seek shows the picture of that moment."""
+    system, context = odd
+    system.until(lambda: system.camera("Yard")["kept_seconds"] > 10, "something is recorded")
+    keys = [item for item in odd_cameras.sent_pictures("yard") if item.key]
+    begin = datetime.fromtimestamp(keys[4].at_ms / 1000, UTC)
+    span = urlencode({"from": begin.isoformat(), "to": (begin + timedelta(seconds=4)).isoformat()})
+    page = context.new_page()
+    page.goto(f"/media/cameras/{YARD}/span.mp4?{span}")
+    video = page.locator("video")
+    until(lambda: video.evaluate("video => video.readyState >= 2"), "it is loaded")
+    assert video.evaluate("video => video.duration") == pytest.approx(4.0, abs=0.15)
+    video.evaluate("video => { video.pause(); video.currentTime = 2.55 }")
+    until(lambda: not video.evaluate("video => video.seeking"), "it has sought")
+    first = keys[4].number
+    until(lambda: 23 <= ((number_of(video) or first) - first) % PICTURES <= 27, "the moment is shown")
     page.close()
 
 
