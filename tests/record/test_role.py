@@ -186,6 +186,22 @@ def test_what_is_sent_is_kept(
     assert (gap.cause, gap.start_ms, gap.end_ms) == (GapCause.RECORDER_STOPPED, row.end_ms, None)
 
 
+def test_a_stream_is_pulled_once_whoever_listens(site: Site, camera_factory: Any, clip_factory: Any) -> None:
+    """Recording and two listeners share one connection to the camera: weak ones crash under a second."""
+    server = camera_factory([VirtualCamera("one", clip_factory())])
+    camera = site.add(server.url("one"))
+    site.start()
+    eventually(lambda: site.stats(camera).get("recording"))
+    path = socket_path(site.path, "recorder-0")
+    with BusClient(path) as one, BusClient(path) as other:
+        for client in (one, other):
+            client.subscribe(camera, StreamRole.MAIN, fast=client is one)
+        for client in (one, other):
+            eventually(lambda client=client: isinstance(client.receive(20), UnitMessage))
+        assert site.stats(camera)["recording"] is True
+        assert server.connections == 1
+
+
 def test_sub_streams_are_relayed_and_not_recorded(site: Site, virtual_cameras: Any) -> None:
     """A listener gets the format, then units from a keyframe on; no file appears for the sub stream."""
     camera = site.add(virtual_cameras.url("gate"), virtual_cameras.url("gate", "sub"))
