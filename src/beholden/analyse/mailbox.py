@@ -74,8 +74,8 @@ class Mailbox:
 
     def put(self, look: Look, *, in_line: bool = False) -> None:
         """Add a look. Four live ones wait at most, since pictures may come in bursts: then the oldest gives
-        way, and what moved in it still counts. Those of a replayed GOP all wait. Without room in the backlog a
-        look replaces the one before."""
+        way, and what moved in it still counts. Those of a replayed GOP all wait. Without room in the backlog
+        a look replaces the one before."""
         with self._lock:
             if not in_line and len(self._looks) >= _MOST_LIVE:
                 left_out = self._pop()
