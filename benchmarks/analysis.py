@@ -16,12 +16,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
 
-from beholden.analyse.detect.network import Network
+from beholden.analyse.detect.nanodet import NanoDet
 from beholden.analyse.feed import Feed
 from beholden.analyse.motion import MotionDetector
 from beholden.analyse.watch import INTERVAL_MS, Watch
@@ -29,9 +30,8 @@ from beholden.bus.messages import FrameDecoder, UnitMessage, encode_unit
 from beholden.demo.synthetic import synthetic_clip
 from beholden.model.camera import StreamRole
 from beholden.model.errors import BeholdenError
-from beholden.model.media import AccessUnit
+from beholden.model.media import AccessUnit, Track, VideoFormat
 from beholden.model.time import SystemClock
-from benchmarks.coded import START_MS, Clip, read_clip
 from benchmarks.figures import Figures
 
 NAME = "analysis"
@@ -46,6 +46,17 @@ FIGURES = {
 }
 _SIZE = (640, 360)
 _SMALL = (320, 180)
+_START_MS = 1_767_225_600_000
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A coded sub stream in memory. ``frames`` are bus frames, ``keys`` says which are keyframes."""
+
+    path: Path
+    video: VideoFormat
+    units: list[AccessUnit]
+    seconds: float
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +100,35 @@ def _clip(options: argparse.Namespace, folder: Path) -> Clip:
     path = options.clip or synthetic_clip(
         folder, *_SIZE, fps=options.fps, seconds=20, gop=options.fps * 2, bitrate=500_000, noise=2.0
     )
-    return read_clip(path)
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        context = stream.codec_context
+        video = VideoFormat("h264", context.width, context.height, _parameter_sets(bytes(context.extradata)))
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        units = [
+            AccessUnit(
+                Track.VIDEO,
+                _START_MS * 90 + round(float(packet.pts * packet.time_base) * 90_000),
+                packet.is_keyframe,
+                (bytes(packet),),
+                packet.size,
+                _START_MS,
+            )
+            for packet in packets
+        ]
+    step = (units[-1].pts - units[0].pts) / (len(units) - 1)
+    return Clip(path, video, units, len(units) * step / 90_000)
+
+
+def _parameter_sets(record: bytes) -> tuple[bytes, ...]:
+    sets, at = [], 5
+    for mask in (0x1F, 0xFF):
+        count, at = record[at] & mask, at + 1
+        for _ in range(count):
+            size = int.from_bytes(record[at : at + 2], "big")
+            sets.append(record[at + 2 : at + 2 + size])
+            at += 2 + size
+    return tuple(sets)
 
 
 def _ours(clip: Clip, loops: int, mode: str) -> float:
@@ -132,7 +171,7 @@ def _pipe(clip: Clip, loops: int) -> float:
     own = 0.0
     with _ffmpeg(clip, loops) as process:
         assert process.stdout is not None
-        at_ms = START_MS
+        at_ms = _START_MS
         started = time.thread_time()
         while len(data := process.stdout.read(size)) == size:
             motion.look(np.frombuffer(data, np.uint8).reshape(_SMALL[1], _SMALL[0]), at_ms)
@@ -163,7 +202,7 @@ def _children_seconds() -> float:
 
 def _detector(clip: Clip) -> float:
     """Milliseconds of one thread for one picture, median."""
-    detector = Network()
+    detector = NanoDet()
     taken = []
     with av.open(str(clip.path)) as container:
         for number, frame in enumerate(container.decode(video=0)):

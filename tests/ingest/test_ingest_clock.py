@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from collections.abc import Iterable
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,10 +41,10 @@ def test_the_first_picture_is_where_it_arrived_and_others_keep_their_distance() 
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(-100, 100), st.integers(0, 2**32))
+@given(st.integers(-500, 500), st.integers(0, 2**32))
 def test_drift_is_followed_within_the_bound_and_in_order(ppm: int, seed: int) -> None:
-    """A camera off by 100 ppm whose pictures come up to 100 ms late: no jump, times rise, the rate is bent by
-    less than the bound, and in the end the map is close to the earliest arrivals."""
+    """A camera off by up to 500 ppm whose pictures come up to 100 ms late: no jump, times rise, the rate is
+    bent by less than the bound, and in the end the map is close to the earliest arrivals."""
     true = [START + number * STEP for number in range(3000)]
     chance = random.Random(seed)
     delays = [chance.randint(0, 9000) for _ in true]
@@ -55,7 +57,7 @@ def test_drift_is_followed_within_the_bound_and_in_order(ppm: int, seed: int) ->
         abs((times[at + 250] - times[at]) - (stamps[at + 250] - stamps[at])) for at in range(0, 2750, 25)
     ]
     assert max(bends) <= 2 * 250 * STEP * MOST_PPM // 1_000_000 + 2
-    assert abs(times[-1] - true[-1]) <= 9000 + 2 * 250 * STEP * 100 // 1_000_000 + 90
+    assert abs(times[-1] - true[-1]) <= 9000 + 2 * 250 * STEP * 500 // 1_000_000 + 90
 
 
 def test_a_jump_begins_a_new_map_at_the_next_keyframe_and_loses_no_picture() -> None:
@@ -101,6 +103,87 @@ def test_a_camera_that_counts_pictures_instead_of_time_is_caught_up_with() -> No
     assert all(later > earlier for earlier, later in itertools.pairwise(times))
     late = [START + 2 * STEP * number - pts for number, pts in enumerate(times)]
     assert max(late) < LOST_TOUCH_TICKS + 20 * 90_000
+
+
+def test_a_clock_that_stands_still_is_bridged_and_loses_no_picture() -> None:
+    """Pictures with one timestamp for two seconds lie one interval apart, and times go on from the next
+    keyframe."""
+    stamps = _even(30) + [29 * STEP] * 50 + _even(70, 80 * STEP)
+    placed = _play(VideoClock(), stamps, _even(150, START))
+    times = [pts for pts, _ in placed]
+    assert all(later > earlier for earlier, later in itertools.pairwise(times))
+    assert max(abs(pts - (START + number * STEP)) for number, pts in enumerate(times)) <= 4 * STEP
+    assert [pts - (START + number * STEP) for number, pts in enumerate(times)][100:] == [0] * 50
+
+
+def test_two_fields_of_one_time_are_no_clock_that_stands() -> None:
+    """Pairs of pictures with one timestamp keep the rate they have."""
+    stamps = [STEP * (number // 2) for number in range(200)]
+    placed = _play(VideoClock(), stamps, [START + stamp for stamp in stamps])
+    assert not any(jumped for _, jumped in placed)
+    assert [pts for pts, _ in placed] == [START + stamp + number % 2 for number, stamp in enumerate(stamps)]
+
+
+@pytest.mark.parametrize("seconds", [1, -1])
+def test_a_leap_second_is_walked_in_not_jumped(seconds: int) -> None:
+    """A step of this machine's clock by a second, as a leap second or NTP makes it: no jump, no file cut,
+    times in order, and after an hour the second is in."""
+    step = seconds * 90_000
+    count = 3600 * 5
+    arrivals = [START + number * 18_000 + (step if number > 500 else 0) for number in range(count)]
+    placed = _play(VideoClock(), _even(count, 0, 18_000), arrivals, gop=5)
+    times = [pts for pts, _ in placed]
+    assert not any(jumped for _, jumped in placed)
+    assert all(later > earlier for earlier, later in itertools.pairwise(times))
+    assert abs(times[-1] - arrivals[-1]) <= 9000
+
+
+@pytest.mark.parametrize(("video_ppm", "audio_ppm"), [(500, 500), (-500, -500), (200, -300), (-20, 20)])
+def test_sound_stays_beside_the_picture_over_an_hour_of_drift(video_ppm: int, audio_ppm: int) -> None:
+    """Both clocks wrong, each its own way, with sender reports: within 40 ms at any time, nothing
+    overlapping."""
+    rate, video, audio = 16_000, VideoClock(), AudioClock(16_000)
+    samples, worst, end = 1024, 0.0, 0
+    shown: list[tuple[int, int]] = []  # (true microsecond, pts) of the newest pictures
+    frame = 0
+    for number in range(3600 * 10):
+        true = number * 100_000
+        stamp = true * 9 * (1_000_000 + video_ppm) // 100_000_000
+        shown = [
+            *shown[-40:],
+            (true, video.place(stamp & 0xFFFFFFFF, number % 10 == 0, START + true * 9 // 100)),
+        ]
+        if number % 50 == 0 and frame:
+            heard = frame * samples * (1_000_000 + audio_ppm) // 1_000_000
+            link = true * rate * (1_000_000 + audio_ppm) // 10**12
+            assert heard >= 0
+            audio.link(video.media_of(stamp & 0xFFFFFFFF), audio.media_of(link & 0xFFFFFFFF))
+        while (at := frame * samples * 1_000_000 // rate) <= true:
+            stamp = at * rate * (1_000_000 + audio_ppm) // 10**12
+            pts = audio.place(stamp & 0xFFFFFFFF, samples, (START // 90) + at // 1000, video, False)
+            frame += 1
+            if pts is None:
+                continue
+            assert pts >= end
+            end = pts + samples
+            near = min(shown, key=lambda each: abs(each[0] - at))
+            beside = near[1] + (at - near[0]) * 9 // 100
+            worst = max(worst, abs(pts / rate - beside / 90_000))
+    assert worst <= 0.040
+
+
+def test_the_hour_that_comes_twice_is_two_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times are UTC: under a zone in which the clock is set back, pictures of that night stay in order."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    night = 1_792_890_000_000 * 90  # 2026-10-25, half an hour before and after 01:00 UTC
+    placed = _play(VideoClock(), _even(120, 0, 2_700_000 // 2), _even(120, night, 2_700_000 // 2), gop=1)
+    times = [pts for pts, _ in placed]
+    assert [later - earlier for earlier, later in itertools.pairwise(times)] == [1_350_000] * 119
+    local = [time.localtime(pts // 90_000).tm_hour for pts in times]
+    assert local != sorted(local) or local[0] == local[-1]
+    monkeypatch.delenv("TZ")
+    time.tzset()
 
 
 def test_the_wall_clock_set_back_is_followed_with_a_jump() -> None:

@@ -10,8 +10,8 @@ import structlog
 
 from beholden.analyse.analyser import Analyser
 from beholden.analyse.backtest_process import Bench
-from beholden.analyse.detect.choice import open_detector
 from beholden.analyse.detect.detector import Detector
+from beholden.analyse.detect.nanodet import NanoDet
 from beholden.analyse.hooks import Hooks
 from beholden.analyse.keeper import Keeper
 from beholden.analyse.mask import Masks
@@ -30,13 +30,12 @@ _POLL_SECONDS = 1.0
 
 def run_analyser(
     data_dir: Path,
-    model: str,
     heartbeat: Callable[[], None],
     stop: threading.Event,
     *,
-    make_detector: Callable[[Path, str], Detector] = open_detector,
+    make_detector: Callable[[], Detector] = NanoDet,
 ) -> None:
-    """Analyse the cameras of a data directory with a model ("": the one that came along) until ``stop``.
+    """Analyse the cameras of a data directory until ``stop``.
 
     ``heartbeat`` is called about once a second while every thread works; a supervisor that misses it
     starts the process again. BeholdenError when the catalog or the model cannot be used.
@@ -47,8 +46,8 @@ def run_analyser(
         orphans = sink.end_orphans()
         if orphans:
             log.info("ended events of an analyser that died", events=orphans)
-        detector = make_detector(data_dir, model)
-        log.info("detector loaded", model=detector.card.name, engine=detector.backend)
+        detector = make_detector()
+        log.info("detector loaded", model=detector.card.name)
         _serve(data_dir, catalog, sink, detector, heartbeat, stop)
     finally:
         catalog.close()

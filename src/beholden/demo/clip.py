@@ -98,6 +98,7 @@ class _Frame(NamedTuple):
     track: int
     key: bool
     payloads: list[bytes]
+    due: float  # when it is sent, in decode order: differs from when it is shown with B-pictures
 
 
 @dataclass(slots=True)
@@ -133,14 +134,18 @@ def _read(path: Path, container: av.container.InputContainer) -> Clip:
     tracks = [_track(index, stream) for index, stream in enumerate(streams)]
     index_of = {stream.index: index for index, stream in enumerate(streams)}
     frames: list[_Frame] = []
+    delays: dict[int, int] = {}
     for packet in container.demux(streams):
         at = packet.pts if packet.pts is not None else packet.dts
         if packet.size and at is not None and packet.time_base is not None:
             track = tracks[index_of[packet.stream_index]]
-            frames += _frames(track, float(at * packet.time_base), packet.is_keyframe, bytes(packet))
-    frames.sort(key=lambda frame: (frame.at, tracks[frame.track].kind != "video"))
+            sent = packet.dts if packet.dts is not None and track.kind == "video" else at
+            delay = delays.setdefault(track.index, at - sent)
+            due = float((sent + delay) * packet.time_base)
+            frames += _frames(track, float(at * packet.time_base), due, packet.is_keyframe, bytes(packet))
+    frames.sort(key=lambda frame: (frame.due, tracks[frame.track].kind != "video"))
     video = container.streams.video[0]
-    start, seconds = _extent([frame.at for frame in frames if tracks[frame.track].kind == "video"])
+    start, seconds = _extent(sorted(frame.at for frame in frames if tracks[frame.track].kind == "video"))
     played = [frame for frame in frames if -1e-6 <= frame.at - start < seconds - 1e-6]
     return Clip(path, tracks, list(_gops(tracks, played, start)), seconds, video.width, video.height)
 
@@ -151,19 +156,19 @@ def _extent(times: list[float]) -> tuple[float, float]:
     return times[0], length + (length / (len(times) - 1) if len(times) > 1 else 1.0)
 
 
-def _frames(track: ClipTrack, at: float, key: bool, data: bytes) -> Iterator[_Frame]:
+def _frames(track: ClipTrack, at: float, due: float, key: bool, data: bytes) -> Iterator[_Frame]:
     if track.kind == "video":
-        yield _Frame(at, track.index, key, _picture_payloads(track, key, data))
+        yield _Frame(at, track.index, key, _picture_payloads(track, key, data), due)
     elif track.codec == "aac":
-        yield _Frame(at, track.index, False, packetise.aac_payloads(data))
+        yield _Frame(at, track.index, False, packetise.aac_payloads(data), at)
     elif track.codec == "opus":
-        yield _Frame(at, track.index, False, [data])
+        yield _Frame(at, track.index, False, [data], at)
     else:
         width = track.channels * (2 if track.codec == "l16" else 1)
         size = round(PCM_SECONDS * track.rate) * width
         for offset in range(0, len(data), size):
             place = at + offset / width / track.rate
-            yield _Frame(place, track.index, False, [data[offset : offset + size]])
+            yield _Frame(place, track.index, False, [data[offset : offset + size]], place)
 
 
 def _picture_payloads(track: ClipTrack, key: bool, data: bytes) -> list[bytes]:
@@ -197,7 +202,7 @@ def _gops(tracks: list[ClipTrack], frames: list[_Frame], start: float) -> Iterat
             if building is not None:
                 size, packets = len(building.data), len(building.offsets)
                 building.pictures.append(
-                    Picture(frame.at - start, size, size, packets, packets, number, frame.key)
+                    Picture(frame.due - start, size, size, packets, packets, number, frame.key)
                 )
         if building is not None:
             _append(building, tracks[frame.track], frame, start)

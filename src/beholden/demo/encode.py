@@ -1,6 +1,6 @@
 """Pictures and sound to a clip file: the encoder settings a camera would use.
 
-IPPP only (no B-pictures), fixed GOPs, constrained bitrate, as surveillance cameras send.
+IPPP unless B-pictures are asked for, fixed GOPs, constrained bitrate, as surveillance cameras send.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ AudioKind = AudioCodec | Literal["none"]
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """How a clip is coded. ``gop`` in pictures, ``bitrate`` in bit/s (0: constant quality),
-    ``seconds`` of sound to make."""
+    ``seconds`` of sound to make, ``b_pictures`` between two others (H.264 and H.265)."""
 
     width: int
     height: int
@@ -51,6 +51,7 @@ class Encoding:
     bitrate: int = 0
     audio: AudioKind = "none"
     preset: str = "veryfast"
+    b_pictures: int = 0
 
     @property
     def gop_pictures(self) -> int:
@@ -137,7 +138,7 @@ def _options(encoding: Encoding) -> dict[str, str]:
     params = [f"keyint={encoding.gop_pictures}", f"min-keyint={encoding.gop_pictures}"]
     params += [
         "scenecut=0",
-        "bframes=0",
+        f"bframes={encoding.b_pictures}",
         "ref=1",
         "rc-lookahead=0" if encoding.codec == "h264" else "log-level=none",
     ]

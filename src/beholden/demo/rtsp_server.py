@@ -439,6 +439,14 @@ class RunningCameras:
 
         return asyncio.run_coroutine_threadsafe(drop(), self._loop).result()
 
+    def hold(self) -> None:
+        """See ``VirtualCameras.hold``."""
+
+        async def hold() -> None:
+            self._server.hold()
+
+        asyncio.run_coroutine_threadsafe(hold(), self._loop).result()
+
     def stop(self) -> None:
         """Close every connection and end the thread; harmless when already stopped."""
         if self._thread.is_alive():

@@ -33,14 +33,16 @@ def synthetic_clip(
     audio: AudioKind = "none",
     bitrate: int = 0,
     noise: float = 0.0,
+    b_pictures: int = 0,
 ) -> Path:
     """A clip with a moving figure and the frame number burnt in; made once per folder and choice.
 
-    ``gop`` in pictures (0: one second), ``noise`` the standard deviation of sensor noise, which makes the
-    encoder use its bitrate.
+    ``gop`` in pictures (0: one second), ``b_pictures`` as in ``Encoding``, ``noise`` the standard
+    deviation of sensor noise, which makes the encoder use its bitrate.
     """
-    encoding = Encoding(width, height, fps, codec, gop, bitrate, audio, preset="ultrafast")
+    encoding = Encoding(width, height, fps, codec, gop, bitrate, audio, "ultrafast", b_pictures)
     stem = f"synthetic-{codec}-{width}x{height}-{fps}fps-{seconds:g}s-g{encoding.gop_pictures}"
+    stem += f"-b{b_pictures}" if b_pictures else ""
     path = folder / f"{stem}-{audio}-{bitrate // 1000}k-n{noise:g}{encode.suffix(audio, codec)}"
     if not path.exists():
         count = round(seconds * fps)

@@ -2,8 +2,9 @@
 
 ``wall = offset + media``, in integers. The offset is anchored when the first picture arrives and then follows
 the *earliest* arrivals (``arrival - media``), because a network and a 100 ms tick only ever delay. It follows
-slowly, at keyframes, by at most 500 parts per million, so that time never runs backwards and the drift of any
-camera (20 ppm is normal) is taken out. A jump is never smoothed over: see ``VideoClock.place``.
+slowly, at keyframes, by at most 1000 parts per million, so that time never runs backwards and the drift of
+any camera (20 ppm is normal, 500 is bad) is taken out. A jump is never smoothed over: see
+``VideoClock.place``.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class VideoClock:
         self._earliest = _FAR
         self._corrected_at = 0
         self._bridging = False
+        self._still_stamp = -1
+        self._still = 0
 
     def media_of(self, stamp: int) -> int:
         """A timestamp near the newest picture's, unwrapped."""
@@ -80,7 +83,8 @@ class VideoClock:
         self._media += step
         limit = max(JUMP_TICKS, 3 * self._interval)
         if (
-            step > limit
+            (step == 0 and self._stands_still(stamp))
+            or step > limit
             or step < -JUMP_TICKS
             or (key and step != 0 and self._media + self.offset <= self.newest)
         ):
@@ -96,6 +100,13 @@ class VideoClock:
             pts = self.newest + 1
         self.newest = max(self.newest, pts)
         return pts
+
+    def _stands_still(self, stamp: int) -> bool:
+        # Two pictures of one time may be the fields of one; more are a clock that stands.
+        if stamp != self._still_stamp:
+            self._still_stamp, self._still = stamp, 0
+        self._still += 1
+        return self._still > 2
 
     def _begin(self, stamp: int, arrival: int) -> int:
         self.running = True

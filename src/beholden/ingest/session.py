@@ -19,23 +19,27 @@ StateSink = Callable[[StreamState, StreamState, GapCause | None, str], None]
 """Called with (old, new, cause of the gap that begins or None, reason in words)."""
 
 STALL_SECONDS = 10.0
-_PROVEN_SECONDS = 60.0  # live for so long, and the waits begin small again
+_PROVEN_SECONDS = 10.0  # live for so long, and the waits begin small again
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Seconds from the first wait to the longest; each is twice the one before, minus up to a quarter."""
+    """Seconds from the first wait to the longest; each is ``growth`` times the one before, minus up to a
+    quarter by chance."""
 
     first: float
     longest: float
+    growth: float = 2.0
 
     def wait(self, failures: int, chance: float) -> float:
         """The wait after this many failures in a row; ``chance`` in [0, 1)."""
-        return min(self.longest, self.first * (1 << min(failures - 1, 20))) * (1 - chance / 4)
+        return min(self.longest, self.first * self.growth ** min(failures - 1, 40)) * (1 - chance / 4)
 
 
-OFFLINE_BACKOFF = Backoff(0.5, 30.0)
+# Asking a camera whether it is back costs a packet, and every second it is not asked is footage: after an
+# outage of some length, the camera is asked again within half of that length, and within ten seconds.
+OFFLINE_BACKOFF = Backoff(0.1, 10.0, 1.5)
 LOGIN_BACKOFF = Backoff(5.0, 300.0)  # cameras lock accounts that fail too often
 REFUSED_BACKOFF = Backoff(2.0, 60.0)
 

@@ -12,10 +12,12 @@ from beholden.record.index import CloseGap, IndexItem, OpenGap
 
 # Rounding and jitter may part two files by this much; more is a hole that needs a cause.
 TOLERATED_MS = 250
+_REFUSALS = (GapCause.LOGIN_REFUSED, GapCause.STREAM_UNSUPPORTED)
 
 
 class Outage:
-    """Opens and closes the gaps of one recorded stream. The first cause of an outage counts.
+    """Opens and closes the gaps of one recorded stream. The first cause of an outage counts,
+    until one is found that a person must act on (``learn``).
 
     A gap ends when the file after it lies on the disk (``landed``, from the writer thread), not when its
     first picture arrives; what is to be said of later times waits until that is decided. All else is called
@@ -28,6 +30,7 @@ class Outage:
         self._put = put
         self._lock = threading.Lock()
         self._open = False
+        self._cause: GapCause | None = None
         # The first file of a run ends whatever gap a former run left open.
         self._fresh = True
         # Files on their way that are to end a gap, by their start, oldest first; what to say after each.
@@ -37,7 +40,7 @@ class Outage:
         """Footage stopped at ``start_ms``."""
         with self._lock:
             if not self._open:
-                self._open = True
+                self._open, self._cause = True, cause
                 self._say(OpenGap(self._camera, self._stream, start_ms, cause, detail))
 
     def turn(self, at_ms: int, cause: GapCause, detail: str) -> None:
@@ -45,8 +48,13 @@ class Outage:
         with self._lock:
             if self._open or self._fresh:  # also what a former run left open ends here
                 self._say(CloseGap(self._camera, self._stream, at_ms))
-            self._open = True
+            self._open, self._cause = True, cause
             self._say(OpenGap(self._camera, self._stream, at_ms, cause, detail))
+
+    def learn(self, at_ms: int, cause: GapCause, detail: str) -> None:
+        """A camera that was lost turns out to refuse us: from ``at_ms`` on that is the cause."""
+        if self._open and cause in _REFUSALS and self._cause not in _REFUSALS:
+            self.turn(at_ms, cause, detail)
 
     def begin_file(self, kept_tick: int, start_tick: int, cause: GapCause, detail: str) -> bool:
         """A file is to begin at ``start_tick``; kept footage ended at ``kept_tick`` (0: none in this run).

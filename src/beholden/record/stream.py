@@ -323,6 +323,7 @@ class StreamRecorder:
         if self._writer is not None and not self._resting:
             self._end_file()
             self._outage.open(self._kept_ms(), cause, reason)
+            self._outage.learn(self._means.clock.now_ms(), cause, reason)
 
     def _end_file(self) -> None:
         if self._writer is not None:

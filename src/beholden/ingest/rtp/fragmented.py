@@ -41,7 +41,6 @@ class FragmentedDepacketiser(VideoDepacketiser):
         self._mine = 0x2400 | channel
         self._plain = 0x8000 | payload_type
         self._beginnings: dict[int, Beginning] = {}
-        self._summed = (0, 0)  # so many of _parts are so many bytes
 
     def _begins(self, header: int, fu: int) -> Beginning | None:
         """What a payload with this payload header and FU header begins; None for anything but the first
@@ -144,10 +143,7 @@ class FragmentedDepacketiser(VideoDepacketiser):
         self.packets += 1
         self.sequence.expected = (self.sequence.expected + 1) & 0xFFFF
         parts[at] = size.to_bytes(4, "big")
-        counted, before = self._summed if at else (0, 0)
-        size += 4 + (before if counted == at else sum(map(len, parts[:at])))
         if not marker or not self._trust_marker or self._damaged:
-            self._summed = len(parts), size
             if marker and self._trust_marker:
                 self._end_picture()
             elif len(parts) > _CHECK_PARTS:
@@ -158,7 +154,7 @@ class FragmentedDepacketiser(VideoDepacketiser):
         self._after_hole = self._has_slice = False
         key, self._key = self._key, False
         self._foreign = 0
-        self._on_picture(self._stamp, key, parts, size)
+        self._on_picture(self._stamp, key, parts, size + 4 + (sum(map(len, parts[:at])) if at else 0))
 
     def _middles(self, data: bytes, position: int, size: int) -> int:
         # Fragments that go on with an open NAL unit; the first is known to be one.
