@@ -25,6 +25,7 @@ from beholden.model.errors import BeholdenError
 from beholden.model.event import Box, ObjectClass
 from beholden.model.frame import TrackedFrame, TrackedObject
 from beholden.model.grid import CELL_BYTES, CELLS, HEAD_BYTES, SECONDS, WORD
+from beholden.model.levels import unpack_levels
 from beholden.model.segment import SegmentKey
 from beholden.model.time import FakeClock, SystemClock
 from beholden.store import sidecars
@@ -133,6 +134,19 @@ def test_seconds_and_boxes_lie_beside_their_segment(memory: Memory, shelf: FakeS
     memory.settle()
     assert watched_and_moved(volume, first)[0] == set(range(120))
     assert [frame.at_ms for frame in frames(volume, first)] == [START_MS + n * 1000 for n in range(120)]
+
+
+def test_levels_lie_beside_their_segment_too(memory: Memory, shelf: FakeShelf, volume: Volume) -> None:
+    """Sound that was listened to is remembered and deleted as motion is."""
+    for second in range(90):
+        memory.heard(1, START_MS + second * 1000, -40.0 if second != 7 else -10.0)
+    key = recorded(shelf, volume)
+    memory.settle()
+    [block] = blocks(volume, key, SideKind.SOUND)
+    levels = dict(unpack_levels(block.first_ms, block.payload))
+    assert levels == {START_MS // 1000 + at: -10.0 if at == 7 else -40.0 for at in range(60)}
+    volume.delete(key)
+    assert list(volume.path.rglob("*.side")) == []
 
 
 def test_it_goes_with_its_segment(memory: Memory, shelf: FakeShelf, volume: Volume) -> None:

@@ -144,6 +144,7 @@ def test_listing_shows_names_and_addresses(beholden: Any, catalog: Catalog) -> N
         "max_days": None,
         "max_bytes": None,
         "memory_bytes": None,
+        "listen": False,
     }
 
 
@@ -152,7 +153,7 @@ SETTINGS = (
     "--pre-seconds", "7", "--post-seconds", "20",
     "--window", "mon-fri 08:00-18:00", "--window", "sat 22:00-06:00=events",
     "--keep-days", "10", "--keep-event-days", "60", "--max-days", "90", "--max-size", "50GB",
-    "--memory", "32 MB",
+    "--memory", "32 MB", "--listen",
 )  # fmt: skip
 KEPT = {
     "transport": "udp",
@@ -166,6 +167,7 @@ KEPT = {
     "max_days": 90.0,
     "max_bytes": 50_000_000_000,
     "memory_bytes": 32_000_000,
+    "listen": True,
 }
 
 

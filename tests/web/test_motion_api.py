@@ -17,6 +17,7 @@ from beholden.model.boxes import pack_frames
 from beholden.model.camera import StreamRole
 from beholden.model.event import Box, ObjectClass
 from beholden.model.frame import TrackedFrame, TrackedObject
+from beholden.model.levels import pack_levels
 from beholden.model.segment import SegmentKey
 from beholden.model.time import to_rfc3339
 from beholden.store import sidecars
@@ -48,6 +49,8 @@ def remembered(site: Any, tmp_path: Path) -> Any:
         sidecars.append(volume.path, key, SideKind.MOTION, pack_blocks(seconds.take(0, 1 << 40)))
         frames = [TrackedFrame(camera, T0 + 20_400, (PERSON,)), TrackedFrame(camera, T0 + 21_000, ())]
         sidecars.append(volume.path, key, SideKind.BOXES, [(T0, pack_frames(T0, frames))])
+        levels = {T0 // 1000: -40.0, T0 // 1000 + 21: -30.0, T0 // 1000 + 25: -12.5}
+        sidecars.append(volume.path, key, SideKind.SOUND, [pack_levels(levels)])
     return site
 
 
@@ -84,7 +87,22 @@ def test_boxes_of_a_moment(remembered: Any) -> None:
     assert remembered.client("viewer").get(f"{path}?{MONTH}").status_code == 422
 
 
-@pytest.mark.parametrize("what", ["motion", "motion/heat", "boxes"])
+def test_how_loud_it_was(remembered: Any) -> None:
+    """The loudest of each step, and nothing where nobody listened."""
+    span = f"from={to_rfc3339(T0)}&to={to_rfc3339(T0 + 60_000)}"
+    path = f"/api/v1/cameras/{remembered.gate}/sound?{span}"
+    answer = remembered.client("viewer").get(f"{path}&step=10").json()
+    assert answer["levels"] == [
+        {"at": to_rfc3339(T0), "db": -40.0},
+        {"at": to_rfc3339(T0 + 20_000), "db": -12.5},
+    ]
+    assert (
+        remembered.client("viewer").get(f"/api/v1/cameras/{remembered.gate}/sound?{MONTH}&step=1").status_code
+        == 422
+    )
+
+
+@pytest.mark.parametrize("what", ["motion", "motion/heat", "boxes", "sound"])
 def test_not_without_the_right_to_the_past(remembered: Any, what: str) -> None:
     """Another camera, or a right to live alone: refused. A camera that is not there: not found."""
     span = f"from={to_rfc3339(T0)}&to={to_rfc3339(T0 + 60_000)}"

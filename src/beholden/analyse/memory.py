@@ -24,6 +24,7 @@ from beholden.model.boxes import pack_frames
 from beholden.model.camera import StreamRole
 from beholden.model.errors import BeholdenError
 from beholden.model.frame import TrackedFrame
+from beholden.model.levels import pack_levels
 from beholden.model.segment import SegmentKey
 from beholden.model.time import Clock
 from beholden.store import sidecars
@@ -105,13 +106,18 @@ class FakeShelf:
 
 @dataclass(slots=True)
 class _Waiting:
+    levels: dict[int, float] = field(default_factory=dict)  # second -> dB of full scale
     motion: MotionSeconds = field(default_factory=MotionSeconds)
     frames: deque[TrackedFrame] = field(default_factory=lambda: deque(maxlen=_MOST_FRAMES))
 
     def span(self) -> tuple[int, int] | None:
         """[first, last) in milliseconds of what waits."""
-        times = [second * 1000 for second in self.motion.moved] + [frame.at_ms for frame in self.frames]
+        seconds = [*self.motion.moved, *self.levels]
+        times = [second * 1000 for second in seconds] + [frame.at_ms for frame in self.frames]
         return (min(times), max(times) + 1000) if times else None
+
+    def take_levels(self, start: int, end: int) -> dict[int, float]:
+        return {second: self.levels.pop(second) for second in sorted(self.levels) if start <= second < end}
 
     def take_frames(self, start_ms: int, end_ms: int) -> list[TrackedFrame]:
         taken = [frame for frame in self.frames if start_ms <= frame.at_ms < end_ms]
@@ -148,6 +154,11 @@ class Memory:
         """One analysed picture (a hook of the analyser)."""
         with self._lock:
             self._of(camera).motion.look(at_ms, motion)
+
+    def heard(self, camera: int, at_ms: int, level_db: float) -> None:
+        """How loud a second was (of the listener)."""
+        with self._lock:
+            self._of(camera).levels[at_ms // 1000] = level_db
 
     def pictured(self, camera: int, at_ms: int, small: Small, picture: Decoded) -> None:
         """Nothing: motion is told apart."""
@@ -197,9 +208,11 @@ class Memory:
         with self._lock:
             waiting = self._waiting[key.camera]
             seconds = waiting.motion.take(key.start_ms // 1000, place.end_ms // 1000)
+            levels = waiting.take_levels(key.start_ms // 1000, place.end_ms // 1000)
             frames = waiting.take_frames(key.start_ms, place.end_ms)
         found = {
             SideKind.MOTION: pack_blocks(seconds),
+            SideKind.SOUND: [pack_levels(levels)] if levels else [],
             SideKind.BOXES: [(key.start_ms, pack_frames(key.start_ms, frames))] if frames else [],
         }
         return sum(
@@ -213,4 +226,5 @@ class Memory:
         with self._lock:
             waiting = self._waiting[camera]
             waiting.motion.take(0, before // 1000)
+            waiting.take_levels(0, before // 1000)
             waiting.take_frames(0, before)

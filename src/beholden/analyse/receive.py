@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 import structlog
 
-from beholden.analyse.feed import Feed, Lost
+from beholden.analyse.feed import Lost
 from beholden.bus.client import Bus
 from beholden.bus.messages import BusError, JsonMessage, Message, parse_format, stream_of
 from beholden.model.camera import StreamRole
@@ -24,14 +25,25 @@ _LISTEN_SECONDS = 0.25
 _ASK_AGAIN_SECONDS = 2.0
 
 
+class Receives(Protocol):
+    """Takes one track of one stream: its format (None: there is no such track), units, losses."""
+
+    def put(self, item: Any) -> bool:
+        """Add what came from the bus; whether there is something to do now."""
+        ...
+
+
 class Receiver:
     """Keeps the feeds of one shard's streams filled. ``want`` may be called from any thread."""
 
-    def __init__(self, path: Path, connect: Connect, woken: threading.Event) -> None:
+    def __init__(
+        self, path: Path, connect: Connect, woken: threading.Event, track: Track = Track.VIDEO
+    ) -> None:
         self._path = path
         self._connect = connect
         self._woken = woken  # set whenever a feed has something new
-        self._wanted: Mapping[StreamId, Feed] = {}
+        self._track = track  # the one that is received of each stream
+        self._wanted: Mapping[StreamId, Receives] = {}
         self._stopping = threading.Event()
         self._reachable = True
         self._heard: set[StreamId] = set()  # streams that have told their format
@@ -43,7 +55,7 @@ class Receiver:
         """Whether it still works."""
         return self._thread.is_alive()
 
-    def want(self, feeds: Mapping[StreamId, Feed]) -> None:
+    def want(self, feeds: Mapping[StreamId, Receives]) -> None:
         """From now on receive these streams, each into its feed."""
         self._wanted = dict(feeds)
 
@@ -94,7 +106,7 @@ class Receiver:
     def _deliver(self, message: Message) -> None:
         if not isinstance(message, JsonMessage):
             feed = self._wanted.get((message.camera, message.stream))
-            if feed is not None and message.unit.track is Track.VIDEO and feed.put(message.unit):
+            if feed is not None and message.unit.track is self._track and feed.put(message.unit):
                 self._woken.set()
             return
         if message.kind not in ("format", "dropped"):
@@ -104,6 +116,7 @@ class Receiver:
             return
         if message.kind == "format":
             self._heard.add(stream_of(message.body))
-            feed.put(parse_format(message.body).video)
+            tracks = parse_format(message.body)
+            feed.put(tracks.video if self._track is Track.VIDEO else tracks.audio)
         else:
             feed.put(Lost(stream_ended=False))

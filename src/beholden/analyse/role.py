@@ -14,6 +14,7 @@ from beholden.analyse.detect.detector import Detector
 from beholden.analyse.detect.nanodet import NanoDet
 from beholden.analyse.hooks import Hooks
 from beholden.analyse.keeper import Keeper
+from beholden.analyse.listen import Listener
 from beholden.analyse.mask import Masks
 from beholden.analyse.memory import CatalogShelf, Memory
 from beholden.analyse.ruling import Ruling
@@ -72,6 +73,9 @@ def _serve(
     ruling = Ruling(keeper.put, keeper.count)
     memory = Memory(CatalogShelf(catalog), SystemClock())
     masks = Masks()
+    listener = Listener(
+        memory, ruling, BusClient.connect, lambda shard: socket_path(data_dir, f"recorder-{shard}")
+    )
     analyser = Analyser(
         detector,
         keeper,
@@ -83,9 +87,12 @@ def _serve(
     memory.start()
     bench = Bench(data_dir, SystemClock())
     try:
-        _follow(catalog, analyser, [masks.follow, ruling.refresh, bench.look], heartbeat, stop)
+        _follow(
+            catalog, analyser, [masks.follow, ruling.refresh, bench.look, listener.follow], heartbeat, stop
+        )
     finally:
         bench.close()
+        listener.close()
         analyser.close()
         keeper.close()
         memory.close()

@@ -26,7 +26,7 @@ CAMERAS_PER_SHARD = 32
 DEFAULT_KEEP_DAYS = 14.0
 _PLAIN_SETTINGS = (
     "record", "record_audio", "analyse", "transport", "certificate", "mode", "pre_seconds", "post_seconds",
-    "keep_days", "keep_event_days", "max_days", "max_bytes", "memory_bytes",
+    "keep_days", "keep_event_days", "max_days", "max_bytes", "memory_bytes", "listen",
 )  # fmt: skip
 
 
@@ -54,6 +54,7 @@ class NewCamera:
     max_days: float | None = None
     max_bytes: int | None = None
     memory_bytes: int | None = None
+    listen: bool = False
 
 
 def split_url(url: str) -> StreamAddress:
@@ -243,6 +244,7 @@ def _config(
         max_days=row.max_days,
         max_bytes=row.max_bytes,
         memory_bytes=row.memory_bytes,
+        listen=row.listen,
     )
 
 

@@ -80,7 +80,8 @@ class CameraConfig:
     ``analyse`` is "balanced" (keyframes while nothing happens), "always", "keyframes" or "off". Footage is
     kept for ``keep_days``; parts with events for ``keep_event_days``; nothing but a hold outlives
     ``max_days``; its oldest leaves beyond ``max_bytes``. ``memory_bytes`` bounds its memory in the recorder
-    (None: the recorder's default).
+    (None: the recorder's default). With ``listen`` its sound is analysed: levels and loud moments, never what
+    is said.
     """
 
     id: int
@@ -103,6 +104,7 @@ class CameraConfig:
     max_days: float | None = None
     max_bytes: int | None = None
     memory_bytes: int | None = None
+    listen: bool = False
 
     def address(self, role: StreamRole) -> StreamAddress | None:
         """The address of one of its streams; None when it has no such stream."""

@@ -87,6 +87,7 @@ def show_camera(camera: CameraConfig, facts: Facts, snapshot: Snapshot, now_ms: 
         "max_days": camera.max_days,
         "max_bytes": camera.max_bytes,
         "memory_bytes": camera.memory_bytes,
+        "listen": camera.listen,
         "main": _address(camera.main, has_password),
         "sub": _address(camera.sub, has_password) if camera.sub else None,
         "created": to_rfc3339(camera.created_ms),

@@ -81,6 +81,7 @@ export type Transport = 'auto' | 'tcp' | 'udp'
 /** What a camera is told to do, beside its name and addresses. */
 export interface CameraSettings {
   record_audio: boolean
+  listen: boolean
   analyse: 'balanced' | 'always' | 'keyframes' | 'off'
   transport: Transport
   /** `verify`, `any`, or `sha256:` with 64 hexadecimal digits; for rtsps alone. */

@@ -86,4 +86,5 @@ def _as_json(camera: CameraConfig, has_password: bool) -> dict[str, Any]:
         "max_days": camera.max_days,
         "max_bytes": camera.max_bytes,
         "memory_bytes": camera.memory_bytes,
+        "listen": camera.listen,
     }

@@ -18,6 +18,10 @@ _NONE = "none"
 def _options(
     record: Annotated[bool | None, typer.Option("--record/--no-record", help="Record or not.")] = None,
     audio: Annotated[bool | None, typer.Option("--audio/--no-audio", help="Record sound or not.")] = None,
+    listen: Annotated[
+        bool | None,
+        typer.Option("--listen/--no-listen", help="Note how loud it is; never what is said. Needs --audio."),
+    ] = None,
     analyse: Annotated[
         str | None, typer.Option(metavar="MODE", help="balanced, always, keyframes or off.")
     ] = None,
@@ -59,6 +63,7 @@ def _options(
     plain: dict[str, Any] = {
         "record": record,
         "record_audio": audio,
+        "listen": listen,
         "analyse": analyse,
         "transport": transport,
         "certificate": certificate,

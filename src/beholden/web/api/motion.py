@@ -12,6 +12,7 @@ from beholden.model.boxes import unpack_frames
 from beholden.model.errors import BeholdenError
 from beholden.model.frame import TrackedFrame
 from beholden.model.grid import COLUMNS, ROWS, cells_within
+from beholden.model.levels import unpack_levels
 from beholden.store.sidecars import SideKind, read_blocks, sidecars_between
 from beholden.web.api.timeline import check_past
 from beholden.web.context import Answer, Context, Ctx, Who
@@ -23,6 +24,7 @@ router = APIRouter()
 DAY_MS = 86_400_000
 LONGEST_DAYS = 100  # a search is to answer at once
 LONGEST_BOXES_MS = 900_000
+MOST_STEPS = 10_000
 From = Annotated[Instant, Query(alias="from")]
 To = Annotated[Instant, Query(alias="to")]
 Edge = Annotated[float, Query(ge=0, le=1)]
@@ -99,6 +101,31 @@ def get_boxes(ctx: Ctx, who: Who, camera: Id, start: From, end: To) -> Answer:
             frames += _frames(path, camera, start_ms, end_ms)
     frames.sort(key=lambda frame: frame.at_ms)
     return {"camera": camera, "frames": [_show(frame) for frame in frames]}
+
+
+@router.get("/cameras/{camera}/sound", response_model=None)
+def get_sound(
+    ctx: Ctx,
+    who: Who,
+    camera: Id,
+    start: From,
+    end: To,
+    step: Annotated[int, Query(ge=1, le=3600)] = 60,
+) -> Answer:
+    """How loud the loudest second of each ``step`` seconds was, in dB of full scale; nothing where nobody
+    listened. At most 10,000 steps."""
+    check_past(ctx, who, [camera])
+    start_ms, end_ms = _range(start, end, min(LONGEST_DAYS * DAY_MS, MOST_STEPS * step * 1000))
+    loudest: dict[int, float] = {}
+    for root in _roots(ctx):
+        for path in sidecars_between(root, camera, SideKind.SOUND, start_ms, end_ms):
+            for block in read_blocks(path, SideKind.SOUND):
+                for second, level in unpack_levels(block.first_ms, block.payload):
+                    if start_ms <= second * 1000 < end_ms:
+                        at = second // step * step
+                        loudest[at] = max(loudest.get(at, level), level)
+    levels = [{"at": show(at * 1000), "db": level} for at, level in sorted(loudest.items())]
+    return {"camera": camera, "step": step, "levels": levels}
 
 
 def _frames(path: Path, camera: int, start_ms: int, end_ms: int) -> list[TrackedFrame]:
