@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,9 @@ from beholden.catalog import gaps
 from beholden.model.camera import StreamRole
 from beholden.model.gap import GapCause
 from beholden.model.segment import unpack_fragments
+from beholden.record.alive import Alive
 from beholden.record.fmp4 import walk
+from beholden.record.index import CloseGap
 from beholden.record.recover import repair, survey
 
 T0 = 1_795_472_104_250
@@ -68,6 +72,50 @@ def test_survey_leaves_an_explained_end_alone(place: Any) -> None:
         stopped = gaps.Gap(place.camera, MAIN, T0 + 3000, None, GapCause.RECORDER_STOPPED, "")
         gaps.open_gap(conn, 0, stopped)
     assert survey(place.catalog, place.store, [place.camera]).gaps == []
+
+
+def test_a_crash_while_nothing_was_to_be_kept_is_told_from_where_nobody_watched(place: Any) -> None:
+    """A camera that rested had its gap by rule; that ends when the recorder was last seen alive, for since
+    then an event would have been missed. Without that knowledge nothing is made up."""
+    place.put_row(place.key())
+    with place.catalog.write() as conn:
+        gaps.open_gap(conn, 0, gaps.Gap(place.camera, MAIN, T0 + 3000, None, GapCause.RULE_OFF, ""))
+    assert survey(place.catalog, place.store, [place.camera]).gaps == []
+    assert survey(place.catalog, place.store, [place.camera], T0 + 2000).gaps == []
+    ended, crash = survey(place.catalog, place.store, [place.camera], T0 + 9000).gaps
+    assert ended == CloseGap(place.camera, MAIN, T0 + 9000)
+    assert (crash.start_ms, crash.cause) == (T0 + 9000, GapCause.RECORDER_CRASHED)
+
+
+def test_a_gap_whose_end_was_not_told_ends_where_its_file_begins(
+    place: Any, make_footage: MakeFootage
+) -> None:
+    """The camera was back and on the disk, and the recorder died before the catalog knew: the gap ends at the
+    file, and the crash begins at the file's end."""
+    place.put_row(place.key())
+    with place.catalog.write() as conn:
+        gaps.open_gap(conn, 0, gaps.Gap(place.camera, MAIN, T0 + 3000, None, GapCause.CAMERA_LOST, ""))
+    place.put_file(place.key(T0 + 5000), make_footage(T0 + 5000))
+    ended, crash = survey(place.catalog, place.store, [place.camera], T0 + 99_000).gaps
+    assert ended == CloseGap(place.camera, MAIN, T0 + 5000)
+    assert (crash.start_ms, crash.cause) == (T0 + 8000, GapCause.RECORDER_CRASHED)
+
+
+def test_a_recorder_notes_until_when_it_lived(tmp_path: Path) -> None:
+    """The next start reads it; where it cannot be written, nothing is known and nothing fails."""
+    alive = Alive(tmp_path / "recorder-0.alive")
+    assert alive.last_ms is None
+    alive.beat()
+    os.utime(tmp_path / "recorder-0.alive", (1, 1))
+    assert alive.last_ms == 1000
+    alive.beat()
+    assert (alive.last_ms or 0) > 1000
+    nowhere = Alive(tmp_path / "none" / "recorder-0.alive")
+    nowhere.beat()
+    assert nowhere.last_ms is None
+    below_a_file = Alive(tmp_path / "recorder-0.alive" / "x")
+    below_a_file.beat()
+    assert below_a_file.last_ms is None
 
 
 def test_survey_without_the_volume_still_tells_the_crash(place: Any) -> None:

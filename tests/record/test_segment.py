@@ -262,6 +262,19 @@ def test_replay_gives_the_newest_gop(rig: Rig, count: int) -> None:
     assert [u.pts for u in rig.writer.replay()] == [tick(n) for n in range(newest, count)]
 
 
+def test_a_cameras_own_bound_is_kept_whatever_the_shard_has(tmp_path: Path) -> None:
+    """One camera on a hanging disk may not use the memory of all: its bound holds, and the gap says why."""
+    rig = Rig(tmp_path, 100_000_000)
+    rig.writer.limit_bytes = 20_000
+    rig.store.hold()
+    for _ in range(30):
+        rig.feed(10)
+        assert rig.writer.waiting_bytes + rig.writer.open_bytes <= 20_000 + 5000 + 20 * 256
+    assert [trouble.cause for trouble, _, _ in rig.owner.troubles] == [GapCause.DISK_SLOW], "told once"
+    rig.finish()
+    assert rig.writer.waiting_bytes == 0
+
+
 def test_written_fragments_leave_memory(rig: Rig) -> None:
     """However long the GOP, only what is not on the disk yet is held."""
     rig.feed(65, gop=1000)

@@ -16,7 +16,7 @@ from beholden.model.gap import GapCause
 from beholden.model.segment import SegmentKey, pack_fragments
 from beholden.model.time import ticks_to_ms
 from beholden.record.fmp4 import Layout, Mp4Error, parse_init, walk
-from beholden.record.index import IndexSegment, OpenGap
+from beholden.record.index import CloseGap, IndexSegment, OpenGap
 from beholden.store.store import Store
 
 log = structlog.get_logger()
@@ -28,18 +28,19 @@ _LOOK_BACK_MS = 2 * 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a start finds: files without rows, and the gaps to open before recording begins."""
+    """What a start finds: files without rows, and the gaps to close and open before recording begins."""
 
     unindexed: list[SegmentKey]
-    gaps: list[OpenGap]
+    gaps: list[OpenGap | CloseGap]
 
 
-def survey(catalog: Catalog, volume: Store, cameras: Iterable[int]) -> Survey:
+def survey(catalog: Catalog, volume: Store, cameras: Iterable[int], alive_ms: int | None = None) -> Survey:
     """Look at the newest files of cameras; reads box headers only, so it is quick.
 
     A stream whose footage ends without a gap being open was being recorded when the recorder died: its gap
-    begins where what is kept ends. CatalogError as the catalog raises; a volume that cannot be read counts
-    as one without new files.
+    begins where what is kept ends. One whose mode kept nothing then was watched over until ``alive_ms``, when
+    the last run was last seen alive, and by nobody since. CatalogError as the catalog raises; a volume that
+    cannot be read counts as one without new files.
     """
     found = Survey([], [])
     for camera in cameras:
@@ -53,10 +54,24 @@ def survey(catalog: Catalog, volume: Store, cameras: Iterable[int]) -> Survey:
         found.unindexed.extend(keys)
         ends = [end for key in keys if (end := _end_ms(volume, key)) is not None]
         kept_ms = max([*ends, newest or 0])
-        if kept_ms and lasting is None:
-            detail = "The recorder ended without warning."
-            found.gaps.append(OpenGap(camera, StreamRole.MAIN, kept_ms, GapCause.RECORDER_CRASHED, detail))
+        begun = [key.start_ms for key in keys if lasting is not None and key.start_ms > lasting.start_ms]
+        found.gaps.extend(_explain_crash(camera, kept_ms, lasting, min(begun, default=None), alive_ms))
     return found
+
+
+def _explain_crash(
+    camera: int, kept_ms: int, lasting: gaps.Gap | None, begun_ms: int | None, alive_ms: int | None
+) -> list[OpenGap | CloseGap]:
+    """What to say of a camera whose recorder died. ``begun_ms``: a file began after the gap that lasts, and
+    the end of that gap never reached the catalog."""
+    detail = "The recorder ended without warning."
+    resting = lasting is not None and lasting.cause is GapCause.RULE_OFF and begun_ms is None
+    if resting and alive_ms is not None and lasting is not None and alive_ms > lasting.start_ms:
+        kept_ms, begun_ms = alive_ms, alive_ms
+    if not kept_ms or (lasting is not None and begun_ms is None):
+        return []
+    opened = OpenGap(camera, StreamRole.MAIN, kept_ms, GapCause.RECORDER_CRASHED, detail)
+    return [opened] if begun_ms is None else [CloseGap(camera, StreamRole.MAIN, begun_ms), opened]
 
 
 def repair(volume: Store, volume_id: int, key: SegmentKey) -> IndexSegment | None:

@@ -24,6 +24,7 @@ from beholden.model.camera import CameraConfig
 from beholden.model.errors import BeholdenError
 from beholden.model.segment import SegmentKey, pack_fragments
 from beholden.model.time import Clock, SystemClock
+from beholden.record.alive import Alive
 from beholden.record.analysis_feed import AnalysisFeed
 from beholden.record.disk import DiskWriter, SegmentFile
 from beholden.record.expire import expire_events
@@ -114,7 +115,9 @@ class _Shard:
 
     def run(self, stop: threading.Event) -> None:
         """Record until ``stop``."""
-        found = survey(self._catalog, self._volume, [c for c in self._shards if self._owns(c)])
+        alive = Alive(socket_path(self._data_dir, f"recorder-{self._shard}").with_suffix(".alive"))
+        owned = [camera for camera in self._shards if self._owns(camera)]
+        found = survey(self._catalog, self._volume, owned, alive.last_ms)
         for gap in found.gaps:
             self._index.put(gap)
         server = BusServer(
@@ -130,6 +133,7 @@ class _Shard:
         self._ending.callback(self._background.set)
         self._loop.on_wake = self._apply_news
         self._loop.call_every(1.0, self._heartbeat)
+        self._loop.call_every(1.0, alive.beat)
         self._loop.call_every(1.0, self._recorder.tick)
         threading.Thread(target=self._tidy, args=(found.unindexed,), name="tidy", daemon=True).start()
         if self._shard == 0:

@@ -194,9 +194,9 @@ class SegmentWriter:
     def _is_rotation(self, unit: AccessUnit) -> bool:
         if self._file is None:
             # After a slow disk, go on when half the memory is free again, not at the first free byte.
-            return unit.arrival_ms >= self._retry_after_ms and self._disk.has_room(
-                self._disk.limit_bytes // 2
-            )
+            room = self._backlog.bytes <= self.limit_bytes // 2
+            room = room and self._disk.has_room(self._disk.limit_bytes // 2)
+            return room and unit.arrival_ms >= self._retry_after_ms
         return unit.pts - self._file_start >= SEGMENT_TICKS
 
     def _begin_file(self, unit: AccessUnit) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 30.0
 # A process that lived this long was well: its next death is a new story.
-WELL_AFTER_SECONDS = 30.0
+WELL_AFTER_SECONDS = 10.0
 
 
 class Backoff:
