@@ -60,7 +60,7 @@ def test_deleting_cuts_the_span(catalog: Catalog) -> None:
         make(conn, 0, 10_000)
         middle = make(conn, 10_000, 20_000)
         make(conn, 20_000, 30_000)
-        leaving.forget(conn, 40_000, [middle], Reason.SPACE, "retention")
+        leaving.forget(conn, 40_000, leaving.runs([middle]), Reason.SPACE, "retention")
         assert spans(conn) == [(0, 10_000), (20_000, 30_000)]
         kept = segments.kept(conn)[1]
         assert (kept.oldest_ms, kept.newest_ms, kept.footage_ms, kept.size, kept.segments) == (
@@ -104,7 +104,7 @@ def test_spans_and_usage_always_match_the_files(steps: list[tuple[int, int]]) ->
     with engine.connect() as conn:
         for slot, verb in steps:
             if verb == 2 and slot in kept:
-                leaving.forget(conn, 1, [kept.pop(slot)], Reason.TOO_OLD, "test")
+                leaving.forget(conn, 1, leaving.runs([kept.pop(slot)]), Reason.TOO_OLD, "test")
             elif verb != 2 and slot not in kept:
                 kept[slot] = make(conn, slot * 10_000, slot * 10_000 + 10_000)
         expected: list[tuple[int, int]] = []

@@ -131,7 +131,7 @@ def test_repair_does_what_the_remedies_say(
         from beholden.catalog import leaving
 
         (row,) = [row for row in segments.on_volume(conn, 1) if row.key == keys[4]]
-        leaving.mark(conn, 1, [row], Reason.TOO_OLD)
+        leaving.mark(conn, 1, leaving.runs([row]), Reason.TOO_OLD)
     found = beholden("check", "--json").json()["findings"]
     kinds = ["copy", "leaving", "missing", "size", "size", "unknown"]
     assert sorted(item["fault"] for item in found) == kinds

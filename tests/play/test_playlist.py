@@ -251,7 +251,7 @@ def test_footage_is_found_on_the_volume_its_row_names(
     assert found.path == slow.path_of(key)
     assert archive.footage.between(archive.camera, StreamRole.MAIN, 0, 1 << 62) == []
     with archive.catalog.write() as conn:
-        leaving.mark(conn, 0, segments.on_volume(conn, 2), Reason.SPACE)
+        leaving.mark(conn, 0, leaving.runs(segments.on_volume(conn, 2)), Reason.SPACE)
     assert known.between(archive.camera, StreamRole.MAIN, 0, 1 << 62) == []
     with pytest.raises(BeholdenError, match="no recording"):
         known.get(key)

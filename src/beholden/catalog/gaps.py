@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,6 +147,26 @@ def between(conn: Connection, camera: int, stream: StreamRole, start_ms: int, en
         .order_by(gap.c.start_ms)
     )
     return [_gap(row) for row in conn.execute(query)]
+
+
+def of_cameras(
+    conn: Connection, cameras: Sequence[int], stream: StreamRole, start_ms: int, end_ms: int
+) -> dict[int, list[Gap]]:
+    """The same of many cameras in one query."""
+    query = (
+        select(gap)
+        .where(
+            gap.c.camera.in_(cameras),
+            gap.c.stream == int(stream),
+            gap.c.start_ms < end_ms,
+            or_(gap.c.end_ms.is_(None), gap.c.end_ms > start_ms),
+        )
+        .order_by(gap.c.camera, gap.c.start_ms)
+    )
+    found: dict[int, list[Gap]] = {camera: [] for camera in cameras}
+    for row in conn.execute(query):
+        found[row.camera].append(_gap(row))
+    return found
 
 
 def open_of(conn: Connection, camera: int, stream: StreamRole) -> Gap | None:

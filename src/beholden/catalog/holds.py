@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,9 +87,9 @@ def all_holds(conn: Connection) -> list[Hold]:
     return [_hold(row) for row in conn.execute(select(hold).order_by(hold.c.id.desc()))]
 
 
-def covered(holds: Iterable[Hold], camera: int, start_ms: int, end_ms: int) -> bool:
+def covered(holds: Sequence[Hold], camera: int, start_ms: int, end_ms: int) -> bool:
     """Whether any of them reaches into [start_ms, end_ms) of a camera."""
-    return any(each.covers(camera, start_ms, end_ms) for each in holds)
+    return bool(holds) and any(each.covers(camera, start_ms, end_ms) for each in holds)
 
 
 def _hold(row: Row[Any]) -> Hold:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,9 @@ from beholden.model.camera import StreamRole
 from beholden.model.deletion import Reason, words
 from beholden.model.gap import GapCause
 
+Run = list[Stored]
+"""Files that follow each other without a hole on one volume."""
+
 _EARLY = frozenset({Reason.ASKED, Reason.CAMERA_SHARE, Reason.VOLUME_LIMIT, Reason.SPACE, Reason.LOST})
 
 
@@ -27,10 +30,10 @@ class Leaving:
     rows: list[Stored]
 
 
-def mark(conn: Connection, at_ms: int, rows: Sequence[Stored], reason: Reason) -> None:
+def mark(conn: Connection, at_ms: int, runs: Sequence[Run], reason: Reason) -> None:
     """Note that these files will be unlinked; from now on nobody plays them, and a crash is no loss."""
     values = {"leaving_ms": at_ms, "leaving_reason": reason.value}
-    for run in _runs(rows):
+    for run in runs:
         if _is_whole(conn, run):
             conn.execute(update(segment).where(_within(run)).values(**values))
         else:
@@ -61,22 +64,23 @@ def marked(conn: Connection, volume: int, limit: int) -> list[Leaving]:
 
 
 def forget(
-    conn: Connection, at_ms: int, rows: Sequence[Stored], reason: Reason, by: str, *, detail: str = ""
+    conn: Connection, at_ms: int, runs: Sequence[Run], reason: Reason, by: str, *, detail: str = ""
 ) -> None:
     """The files are gone: their rows, spans and usage go too, the journal says why and by whom, and where
     footage is missing inside the timeline, or before its days were over, a gap says so (rule 5).
 
     ``detail`` replaces the words of the reason in the gap.
     """
-    for run in _runs(rows):
+    for run in runs:
         if _is_whole(conn, run):
             conn.execute(delete(segment).where(_within(run)))
         else:
             conn.execute(delete(segment).where(_one()), [_keys(row) for row in run])
         _forget_run(conn, at_ms, run, reason, detail or words(reason))
-    for (camera, stream), each in itertools.groupby(sorted(rows, key=_order), key=_stream):
-        journal.append(conn, at_ms, "segments_deleted", camera, _fact(stream, list(each), reason, by))
-    usage.subtract(conn, rows)
+        usage.subtract(conn, run)
+    for (camera, stream), each in itertools.groupby(runs, key=lambda run: _stream(run[0])):
+        gone = list(itertools.chain.from_iterable(each))
+        journal.append(conn, at_ms, "segments_deleted", camera, _fact(stream, gone, reason, by))
 
 
 def _forget_run(conn: Connection, at_ms: int, run: Sequence[Stored], reason: Reason, detail: str) -> None:
@@ -109,20 +113,23 @@ def _fact(stream: StreamRole, rows: list[Stored], reason: Reason, by: str) -> di
     }
 
 
-def _runs(rows: Sequence[Stored]) -> Iterator[list[Stored]]:
-    """Files that follow each other without a hole on one volume, so that one statement takes them all."""
-    run: list[Stored] = []
+def runs(rows: Iterable[Stored]) -> list[Run]:
+    """Files in order, those that follow each other without a hole on one volume together, so that one
+    statement takes them all."""
+    found: list[Run] = []
+    last: Stored | None = None
     for row in sorted(rows, key=_order):
-        if run and (
-            _stream(row) != _stream(run[-1])
-            or row.volume != run[-1].volume
-            or row.key.start_ms > run[-1].end_ms + JOIN_MS
+        if (
+            last is None
+            or row.key.start_ms > last.end_ms + JOIN_MS
+            or row.key.camera != last.key.camera
+            or row.key.stream != last.key.stream
+            or row.volume != last.volume
         ):
-            yield run
-            run = []
-        run.append(row)
-    if run:
-        yield run
+            found.append([])
+        found[-1].append(row)
+        last = row
+    return found
 
 
 def _order(row: Stored) -> tuple[int, int, int, int]:

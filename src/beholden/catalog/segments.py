@@ -16,6 +16,7 @@ from beholden.model.segment import SegmentKey
 
 DAY_MS = usage.DAY_MS
 JOIN_MS = spans.JOIN_MS
+_ROLES = tuple(StreamRole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +171,8 @@ def stored_columns() -> list[Column[Any]]:
 
 def stored(row: Row[Any]) -> Stored:
     """A row with those columns."""
-    key = SegmentKey(row.camera, StreamRole(row.stream), row.start_ms, row.epoch)
-    return Stored(key, row.end_ms, row.size, row.volume, row.sha256)
+    camera, stream, start_ms, epoch, end_ms, size, volume, sha256 = tuple(row)[:8]
+    return Stored(SegmentKey(camera, _ROLES[stream], start_ms, epoch), end_ms, size, volume, sha256)
 
 
 def oldest(
@@ -201,7 +202,7 @@ def oldest(
     )
     if volume is not None:
         query = query.where(segment.c.volume == volume)
-    return [stored(row) for row in conn.execute(query)]
+    return [stored(row) for row in conn.execute(query).all()]
 
 
 def newest_end(conn: Connection, camera: int, stream: StreamRole) -> int | None:

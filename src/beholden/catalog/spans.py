@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, exists, func, select, update
@@ -23,6 +24,26 @@ def between(
         .order_by(span.c.start_ms)
     )
     return [(int(row[0]), int(row[1])) for row in conn.execute(query)]
+
+
+def of_cameras(
+    conn: Connection, cameras: Sequence[int], stream: StreamRole, start_ms: int, end_ms: int
+) -> dict[int, list[tuple[int, int]]]:
+    """The same of many cameras in one query."""
+    query = (
+        select(span.c.camera, span.c.start_ms, span.c.end_ms)
+        .where(
+            span.c.camera.in_(cameras),
+            span.c.stream == int(stream),
+            span.c.start_ms < end_ms,
+            span.c.end_ms > start_ms,
+        )
+        .order_by(span.c.camera, span.c.start_ms)
+    )
+    found: dict[int, list[tuple[int, int]]] = {camera: [] for camera in cameras}
+    for camera, start, end in conn.execute(query):
+        found[camera].append((start, end))
+    return found
 
 
 def oldest(conn: Connection, camera: int, stream: StreamRole) -> int | None:

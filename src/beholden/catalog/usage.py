@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
@@ -67,6 +67,17 @@ def files_by_camera(conn: Connection, volume: int) -> dict[int, int]:
     """How many files of each camera are indexed on one volume."""
     query = select(usage_day.c.camera, func.sum(usage_day.c.segments)).where(usage_day.c.volume == volume)
     return {row[0]: int(row[1]) for row in conn.execute(query.group_by(usage_day.c.camera))}
+
+
+def files_up_to(conn: Connection, last_ms: Mapping[int, int]) -> dict[int, int]:
+    """How many files of each volume began on a day that begins by an instant, which is given for each camera:
+    at least those that ended by it."""
+    query = select(usage_day.c.camera, usage_day.c.day, usage_day.c.volume, usage_day.c.segments)
+    found: dict[int, int] = {}
+    for camera, day, volume, count in conn.execute(query):
+        if day * DAY_MS <= last_ms.get(camera, 0):
+            found[volume] = found.get(volume, 0) + int(count)
+    return found
 
 
 def streams_on(conn: Connection, volume: int) -> list[tuple[int, StreamRole, int]]:

@@ -7,6 +7,7 @@ holds paths. Epoch tells apart copies written by different recorders of the same
 from __future__ import annotations
 
 import enum
+import functools
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,16 @@ from beholden.model.camera import StreamRole
 from beholden.model.time import from_ms
 
 _ENTRY = struct.Struct(">IIHB")
+_HOUR_MS = 3_600_000
+_STREAM_NAMES = {role: role.name.lower() for role in StreamRole}
+
+
+@functools.lru_cache(maxsize=1024)
+def _hour_texts(hour: int) -> tuple[str, str]:
+    """The day and the hour of an hour since the epoch, as folders are named: whole days of files are named at
+    once when they are deleted or compared."""
+    moment = from_ms(hour * _HOUR_MS)
+    return f"{moment:%Y-%m-%d}", f"{moment:%H}"
 
 
 class FragmentFlag(enum.IntFlag):
@@ -45,11 +56,12 @@ class SegmentKey:
 
     def path(self) -> str:
         """``cam-3/main/2026-11-23/22/22-15-04.250_1795472104250-0.mp4``, relative to a volume, in UTC."""
-        moment = from_ms(self.start_ms)
-        stamp = moment.strftime("%H-%M-%S") + f".{self.start_ms % 1000:03d}"
+        hour, ms = divmod(self.start_ms, _HOUR_MS)
+        day, hour_text = _hour_texts(hour)
+        seconds, ms = divmod(ms, 1000)
         return (
-            f"cam-{self.camera}/{self.stream.name.lower()}/{moment:%Y-%m-%d}/{moment:%H}/"
-            f"{stamp}_{self.start_ms}-{self.epoch}.mp4"
+            f"cam-{self.camera}/{_STREAM_NAMES[self.stream]}/{day}/{hour_text}/"
+            f"{hour_text}-{seconds // 60:02d}-{seconds % 60:02d}.{ms:03d}_{self.start_ms}-{self.epoch}.mp4"
         )
 
     @classmethod

@@ -46,11 +46,16 @@ class Doubt:
             self._left[row.id] = min(self._left.get(row.id, most) + grown, most)
             self._files[row.id] = total
 
+    def is_much(self, row: VolumeRow, count: int) -> bool:
+        """Whether these are more than half of a hundred files or more."""
+        total = self._files.get(row.id, 0)
+        return total >= FEWEST_TO_DOUBT and count * 2 > total
+
     def doubts_due(self, row: VolumeRow, due: int) -> bool:
         """Whether so many files are due by age at once that none of them is deleted."""
         place = (row.id, "age")
         total = self._files.get(row.id, 0)
-        if total < FEWEST_TO_DOUBT or due * 2 <= total or self._is_confirmed(row):
+        if not self.is_much(row, due) or self._is_confirmed(row):
             self._alarms.pop(place, None)
             return False
         self._raise(

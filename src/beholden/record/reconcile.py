@@ -209,6 +209,6 @@ def _forgetting(rows: list[Stored], by: str) -> Callable[[Connection, int], None
         places = segments.volumes_of(conn, [row.key for row in rows])
         still = [row for row in rows if places.get(row.key) == row.volume]
         detail = words(Reason.LOST) if by == "recorder" else f"{words(Reason.LOST)} Found by {by}."
-        leaving.forget(conn, now_ms, still, Reason.LOST, by, detail=detail)
+        leaving.forget(conn, now_ms, leaving.runs(still), Reason.LOST, by, detail=detail)
 
     return apply

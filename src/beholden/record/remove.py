@@ -51,8 +51,9 @@ class Remover:
         with self._catalog.write() as conn:
             standing = holds.standing(conn)
             going = [r for r in rows if not holds.covered(standing, r.key.camera, r.key.start_ms, r.end_ms)]
-            leaving.mark(conn, self._clock.now_ms(), going, reason)
-        self._unlink(store, going, reason)
+            runs = leaving.runs(going)
+            leaving.mark(conn, self._clock.now_ms(), runs, reason)
+        self._unlink(store, runs, reason)
         return going
 
     def _finish(self, store: Store, found: leaving.Leaving) -> int:
@@ -66,13 +67,13 @@ class Remover:
             ]
             leaving.unmark(conn, held)
         going = [row for row in found.rows if row not in held]
-        self._unlink(store, going, found.reason)
+        self._unlink(store, leaving.runs(going), found.reason)
         return len(going)
 
-    def _unlink(self, store: Store, rows: Sequence[Stored], reason: Reason) -> None:
-        if not rows:
+    def _unlink(self, store: Store, runs: Sequence[leaving.Run], reason: Reason) -> None:
+        if not runs:
             return
-        store.delete_many(row.key for row in rows)
+        store.delete_many(row.key for run in runs for row in run)
         with self._catalog.write() as conn:
-            leaving.forget(conn, self._clock.now_ms(), rows, reason, BY)
-        log.info("footage deleted", cause=reason.value, segments=len(rows), bytes=sum(r.size for r in rows))
+            leaving.forget(conn, self._clock.now_ms(), runs, reason, BY)
+        log.info("footage deleted", cause=reason.value, segments=sum(map(len, runs)))

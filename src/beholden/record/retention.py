@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import structlog
 
-from beholden.catalog import Catalog, CatalogError, holds, keeping
+from beholden.catalog import Catalog, CatalogError, holds, keeping, usage
 from beholden.catalog.keeping import Keeping
 from beholden.catalog.segments import DAY_MS, Stored
 from beholden.model.deletion import Reason
@@ -136,9 +136,13 @@ class Retention:
         """What is due by age, without volumes of which more than half would go and nobody said so."""
         confirmed: set[int] | None = None
         doubted: set[int] = set()
-        due = self._due(rules)
+        now_ms = self._clock.now_ms()
+        with self._catalog.read() as conn:
+            due = usage.files_up_to(conn, {each.camera: each.plain_cutoff(now_ms) for each in rules})
+        if any(self._doubt.is_much(shelf.row, due.get(shelf.row.id, 0)) for shelf in usable.values()):
+            due = self._due(rules)
         if any(self._doubt.doubts_due(shelf.row, due.get(shelf.row.id, 0)) for shelf in usable.values()):
-            since_ms = self._clock.now_ms() - DAY_MS
+            since_ms = now_ms - DAY_MS
             with self._catalog.read() as conn:
                 confirmed = {r.camera for r in rules if keeping.days_set_since(conn, r.camera, since_ms)}
             due = self._due([each for each in rules if each.camera not in confirmed])

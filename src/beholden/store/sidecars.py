@@ -110,6 +110,8 @@ def forget(root: Path, keys: Iterable[SegmentKey]) -> None:
     names: dict[tuple[Path, SideKind], set[tuple[int, int]]] = {}
     for each in by_hour.values():
         for kind in SideKind:
+            if not sidecar_path(root, each[0], kind).exists():
+                continue
             gone = names.setdefault((sidecar_path(root, each[0], kind), kind), set())
             gone.update((key.start_ms, key.epoch) for key in each)
     for (path, kind), gone in names.items():
