@@ -128,6 +128,25 @@ def test_a_rule_that_means_nothing_is_refused(site: Any, settings: dict[str, Any
     assert refused.json()["error"]["code"] == code
 
 
+def test_what_a_rule_needs_stays(site: Any) -> None:
+    """The measured ground under a rule about speed; a rule of a removed camera is gone from the list, and
+    there is none for a camera that is not there."""
+    admin, path = site.client("admin"), f"/api/v1/cameras/{site.gate}/ground"
+    body = {
+        "points": [[0.3, 0.4], [0.7, 0.4], [0.9, 0.9], [0.1, 0.9]],
+        "metres": [[0, 10], [5, 10], [5, 0], [0, 0]],
+    }
+    admin.put(path, json=body)
+    made = admin.post(f"/api/v1/cameras/{site.gate}/rules", json={"name": "Fast", "kind": "speed"}).json()
+    refused = admin.delete(path)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "ground_in_use")
+    assert [rule["id"] for rule in admin.get("/api/v1/rules").json()["rules"]] == [made["id"]]
+    assert admin.delete(f"/api/v1/cameras/{site.gate}").status_code == 204
+    assert admin.get("/api/v1/rules").json() == {"rules": []}
+    missing = admin.post("/api/v1/cameras/99/rules", json={"name": "x", "kind": "enter"})
+    assert missing.json()["error"]["code"] == "camera_not_found"
+
+
 def test_a_place_of_another_camera_is_refused(site: Any) -> None:
     """A rule and its place are of one camera."""
     admin = site.client("admin")

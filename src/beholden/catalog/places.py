@@ -13,6 +13,7 @@ from beholden.catalog.drawing import check_plane, checked_points
 from beholden.catalog.tables import camera, ground_plane, place, rule
 from beholden.model.errors import BeholdenError
 from beholden.model.place import GroundPlane, Place, PlaceKind, Point
+from beholden.model.rule import RuleKind
 
 MOST_PLACES = 1000  # of one camera
 
@@ -22,7 +23,7 @@ def add(
 ) -> Place:
     """Draw a place. BeholdenError ``camera_not_found``, ``bad_name``, ``name_taken``, ``too_many_places`` or
     what ``drawing.checked_points`` says."""
-    _check_camera(conn, camera_id)
+    check_camera(conn, camera_id)
     values: dict[str, Any] = {"name": _checked_name(conn, camera_id, name, None)}
     kept = checked_points(kind, points)
     present = select(func.count()).where(place.c.camera == camera_id, place.c.removed_ms.is_(None))
@@ -134,7 +135,7 @@ def set_ground(
     conn: Connection, at_ms: int, camera_id: int, points: Sequence[Point], metres: Sequence[Point], by: str
 ) -> GroundPlane:
     """Say where four points of the picture lie on the ground; ``place_outside`` or ``bad_ground``."""
-    _check_camera(conn, camera_id)
+    check_camera(conn, camera_id)
     check_plane(points, metres)
     old = ground(conn, camera_id)
     rev = old.rev + 1 if old is not None else _last_ground_rev(conn, camera_id) + 1
@@ -151,9 +152,15 @@ def set_ground(
 
 
 def remove_ground(conn: Connection, at_ms: int, camera_id: int, by: str) -> None:
-    """Forget it; nothing happens when there is none."""
+    """Forget it; nothing happens when there is none. ``ground_in_use`` while a rule measures speed on it."""
     old = ground(conn, camera_id)
     if old is not None:
+        query = select(rule.c.name).where(rule.c.camera == camera_id, rule.c.removed_ms.is_(None))
+        used = conn.execute(query.where(rule.c.kind == RuleKind.SPEED.value)).scalar()
+        if used is not None:
+            raise BeholdenError(
+                "ground_in_use", f"The rule {used!r} measures speed on it.", "Remove that rule first."
+            )
         conn.execute(delete(ground_plane).where(ground_plane.c.camera == camera_id))
         journal.append(conn, at_ms, "ground_removed", camera_id, {"rev": old.rev, "by": by})
 
@@ -200,7 +207,8 @@ def _checked_name(conn: Connection, camera_id: int, name: str, but: int | None) 
     return kept
 
 
-def _check_camera(conn: Connection, camera_id: int) -> None:
+def check_camera(conn: Connection, camera_id: int) -> None:
+    """``camera_not_found`` unless there is such a camera."""
     query = select(camera.c.id).where(camera.c.id == camera_id, camera.c.removed_ms.is_(None))
     if conn.execute(query).first() is None:
         raise BeholdenError(

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from beholden.catalog import journal, places, rule_settings
-from beholden.catalog.tables import backtest
+from beholden.catalog.tables import backtest, camera
 from beholden.catalog.tables import rule as rule_table
 from beholden.model.errors import BeholdenError
 from beholden.model.place import GroundPlane, Place
@@ -35,6 +35,7 @@ def add(conn: Connection, at_ms: int, wanted: Rule, *, by: str, untested: bool =
     ``too_many_rules``, ``no_ground_plane``, ``place_not_found``, or ``rule_not_tested`` when it is to be
     switched on at once and not ``untested``."""
     kept = replace(wanted, name=places.checked_name(wanted.name, "rule"), rev=1, changed_ms=at_ms)
+    places.check_camera(conn, kept.camera)
     _check(conn, kept)
     query = select(func.count()).where(rule_table.c.camera == kept.camera, rule_table.c.removed_ms.is_(None))
     if conn.execute(query).scalar_one() >= MOST_RULES:
@@ -99,8 +100,13 @@ def get(conn: Connection, rule_id: int) -> Rule:
 
 
 def all_present(conn: Connection) -> list[Rule]:
-    """Every rule that was not removed, in order of making."""
-    query = select(rule_table).where(rule_table.c.removed_ms.is_(None)).order_by(rule_table.c.id)
+    """Every rule that was not removed, of cameras that were not, in order of making."""
+    query = (
+        select(rule_table)
+        .join(camera, camera.c.id == rule_table.c.camera)
+        .where(rule_table.c.removed_ms.is_(None), camera.c.removed_ms.is_(None))
+        .order_by(rule_table.c.id)
+    )
     return [_rule(row) for row in conn.execute(query)]
 
 

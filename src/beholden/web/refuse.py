@@ -35,6 +35,7 @@ STATUS = {
     "backtest_not_found": 404,
     "missed_not_found": 404,
     "place_in_use": 409,
+    "ground_in_use": 409,
     "changed_meanwhile": 409,
     "rule_not_tested": 409,
     "not_found": 404,
