@@ -250,6 +250,14 @@ def test_a_parked_car_that_drives_off_has_not_entered() -> None:
     assert starts(run(one(rule(RuleKind.ENTER, place=1)), frames(leaves))) == []
 
 
+def test_who_rested_elsewhere_enters() -> None:
+    """Resting outside of a zone is no reason to overlook who then comes in."""
+    comes = [thing(1, 0.2, 0.8, CAR, still=True)] * 50 + walk(1, [(0.2, 0.8), (0.5, 0.8)], 3, CAR)
+    assert len(starts(run(one(rule(RuleKind.ENTER, place=1)), frames(comes)))) == 1
+    jumps = [thing(1, 0.2, 0.8, CAR, still=True)] * 50 + [thing(1, 0.5, 0.8, CAR, still=True)] * 20
+    assert len(starts(run(one(rule(RuleKind.ENTER, place=1)), frames(jumps)))) == 1
+
+
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [

@@ -18,7 +18,9 @@ def test_a_zone_and_a_rule_from_drawing_to_switching_on(beholden: Command, catal
     """Drawn, added, changed, refused while untested, switched on, listed, removed; journalled with who."""
     place = beholden("place", "add", "Gate", "Drive", "--points", SQUARE, "--json").json()
     assert place["points"][0] == [0.2, 0.2]
-    assert "Drive" in beholden("place", "list", "Gate").out
+    assert beholden("place", "change", str(place["id"]), "--points", SQUARE.replace("0.8", "0.7")).code == 0
+    assert beholden("place", "change", str(place["id"])).code == 1
+    assert "0.7,0.7" in beholden("place", "list", "Gate").out
     words = ("rule", "add", "Gate", "Person", "--kind", "enter", "--place", "Drive", "--class", "person")
     rule = beholden(*words, "--window", "mon 08:00-18:00", "--severity", "alert", "--json").json()
     assert (rule["classes"], rule["schedule"], rule["enabled"]) == (["person"], [[0, 480, 1080]], False)
@@ -77,6 +79,8 @@ def test_the_ground_is_measured(beholden: Command, catalog: Catalog) -> None:
     assert beholden("place", "ground", "Gate", *measured).code == 0
     assert beholden(*speed).code == 0
     assert beholden("place", "list", "Gate", "--json").json()["ground"]["rev"] == 1
+    assert beholden("place", "ground", "Gate", "--remove").code == 1
+    assert beholden("rule", "remove", "1").code == 0
     assert beholden("place", "ground", "Gate", "--remove").code == 0
     assert beholden("place", "ground", "Gate").code == 1
     assert catalog is not None

@@ -39,12 +39,13 @@ _DEFAULT_CLASSES: dict[RuleKind, tuple[ObjectClass, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Whether an object is in the rule's zone. ``since_ms`` is when it came in; ``left`` that it has just
-    gone out."""
+    """Whether an object is in the rule's zone. ``since_ms`` is when it came in, or was first seen there;
+    ``left`` that it has just gone out; ``came`` that it was seen outside before."""
 
     inside: bool
     since_ms: int
-    left: bool
+    left: bool = False
+    came: bool = False
 
 
 class Condition(Protocol):
@@ -135,7 +136,7 @@ class Enter(_Silent):
 
     def look(self, item: Subject, where: Where, at_ms: int) -> Iterator[Report]:
         stay = self.work.stays.get(item.track)
-        if item.rested and where.inside and stay is None:
+        if item.rested and where.inside and not where.came and stay is None:
             self._rested.add(item.track)
         if not where.inside:
             self._rested.discard(item.track)

@@ -50,6 +50,7 @@ class _Stand:
     inside: bool = False
     since_ms: int = 0
     doubt_ms: int | None = None  # since when it seems to be on the other side
+    came: bool = False  # it was seen outside before it was inside
 
 
 @dataclass(slots=True)
@@ -238,21 +239,21 @@ class Engine:
     def _where(self, key: int, known: _Known, at_ms: int) -> Where:
         item = known.subject
         if key == _WHOLE_PICTURE:
-            return Where(True, item.first_ms, False)
+            return Where(True, item.first_ms)
         inside = self._zones[key].contains(item.foot)
         stand = known.stands.get(key)
         if stand is None:
             known.stands[key] = _Stand(inside, at_ms)
-            return Where(inside, at_ms, False)
+            return Where(inside, at_ms)
         if inside is stand.inside:
             stand.doubt_ms = None
-            return Where(inside, stand.since_ms, False)
+            return Where(inside, stand.since_ms, came=stand.came)
         stand.doubt_ms = stand.doubt_ms if stand.doubt_ms is not None else at_ms
         if at_ms - stand.doubt_ms < _TURN_MS and known.gap_ms < _SPARSE_MS:
-            return Where(stand.inside, stand.since_ms, False)
+            return Where(stand.inside, stand.since_ms, came=stand.came)
         before = stand.since_ms
-        stand.inside, stand.since_ms, stand.doubt_ms = inside, stand.doubt_ms, None
-        return Where(True, stand.since_ms, False) if inside else Where(False, before, True)
+        stand.inside, stand.since_ms, stand.doubt_ms, stand.came = inside, stand.doubt_ms, None, inside
+        return Where(True, stand.since_ms, came=True) if inside else Where(False, before, left=True)
 
     def _count(self, at_ms: int) -> Iterator[Outcome]:
         for key, works in self._by_place.items():
@@ -268,7 +269,7 @@ class Engine:
         for key, works in self._by_place.items():
             stand = known.stands.get(key)
             since_ms = stand.since_ms if stand is not None else item.first_ms
-            where = Where(_is_inside(key, known), since_ms, False)
+            where = Where(_is_inside(key, known), since_ms)
             for each in works:
                 yield from each.gone(item, where, at_ms)
 

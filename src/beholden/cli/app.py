@@ -23,6 +23,7 @@ from beholden.cli.hold import add as hold_add
 from beholden.cli.hold import list_command as hold_list
 from beholden.cli.hold import release as hold_release
 from beholden.cli.place import add as place_add
+from beholden.cli.place import change as place_change
 from beholden.cli.place import ground as place_ground
 from beholden.cli.place import list_command as place_list
 from beholden.cli.place import remove as place_remove
@@ -92,6 +93,7 @@ site.command("mode")(site_mode.mode)
 app.add_typer(place, name="place")
 place.command("add")(place_add.add)
 place.command("list")(place_list.list_places)
+place.command("change")(place_change.change)
 place.command("remove")(place_remove.remove)
 place.command("ground")(place_ground.ground)
 app.add_typer(rule, name="rule")
