@@ -19,7 +19,7 @@ from beholden.play.ability import Ability, Rendition, choose
 from beholden.play.convert import convert, converted_init
 from beholden.play.flac import FlacConverter, decode_g711
 from beholden.play.fragments import Run, Sample, build_fragment, by_track, read_fragments
-from beholden.play.picture import browser_size
+from beholden.play.picture import H264Encoder, blank, browser_size
 from beholden.play.tracks import build_init, parse_init
 from beholden.record.fmp4 import Mp4Error
 
@@ -78,6 +78,16 @@ def test_av1_and_motion_jpeg_become_h264_too(archive: Any, clip_factory: Any, co
     assert len(source) > 0
     for before, after in zip(source, result, strict=True):
         assert read_frame_number(luma(before)) == read_frame_number(luma(after)) is not None
+
+
+def test_no_picture_waits_for_the_next_one() -> None:
+    """At uneven times: a live view would be behind by a picture, which may be a second."""
+    encoder = H264Encoder(320, 192)
+    times = [90_000 * 10**6 + n * n * 900 for n in range(6)]
+    for number, at in enumerate(times):
+        ((coded, key, data),) = encoder.encode(blank(320, 192, 60 + 9 * number), at, key=number in (0, 4))
+        assert (coded, key, data != b"") == (at, number in (0, 4), True)
+    assert encoder.rest() == []
 
 
 def test_a_browser_that_plays_av1_gets_it_as_it_is() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -91,7 +92,7 @@ class H264Encoder:
     def __init__(self, width: int, height: int, fps: int = 25) -> None:
         context = av.VideoCodecContext.create("libx264", "w")
         context.width, context.height, context.pix_fmt = width, height, "yuv420p"
-        context.time_base, context.framerate = _TICK, Fraction(fps)
+        context.time_base, context.framerate = Fraction(1, fps), Fraction(fps)
         context.thread_count, context.gop_size = 1, 100_000
         context.flags |= 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: parameter sets go to the init segment
         context.options = {
@@ -99,26 +100,30 @@ class H264Encoder:
             "tune": "zerolatency",
             "crf": "23",
             "forced-idr": "1",
-            "x264-params": "scenecut=0:bframes=0:force-cfr=0",
+            # With pictures at uneven times x264 would hold each until the next one says how long it lasts.
+            "x264-params": "scenecut=0:bframes=0:force-cfr=1",
         }
         context.open()
         self._context = context
+        self._fps, self._count = fps, 0
+        self._times: deque[int] = deque()  # of pictures that are in the encoder, which keeps their order
         self.format = VideoFormat("h264", width, height, _parameter_sets(bytes(context.extradata or b"")))
 
     def encode(self, frame: av.VideoFrame, time: int, *, key: bool = False) -> list[tuple[int, bool, bytes]]:
         """(time in ticks, keyframe, sample) of what is coded after this picture."""
         scaled = frame.reformat(self.format.width, self.format.height, "yuv420p")
-        scaled.pts, scaled.time_base = time, _TICK
+        scaled.pts, scaled.time_base = self._count, Fraction(1, self._fps)
+        self._count += 1
         scaled.pict_type = av.video.frame.PictureType.I if key else av.video.frame.PictureType.NONE
+        self._times.append(time)
         return [self._sample(packet) for packet in self._context.encode(scaled)]
 
     def rest(self) -> list[tuple[int, bool, bytes]]:
         """What is still held back."""
         return [self._sample(packet) for packet in self._context.encode(None)]
 
-    @staticmethod
-    def _sample(packet: av.Packet[av.VideoStream]) -> tuple[int, bool, bytes]:
-        return int(packet.pts or 0), bool(packet.is_keyframe), length_prefixed(bytes(packet))
+    def _sample(self, packet: av.Packet[av.VideoStream]) -> tuple[int, bool, bytes]:
+        return self._times.popleft(), bool(packet.is_keyframe), length_prefixed(bytes(packet))
 
 
 def browser_size(width: int, height: int) -> tuple[int, int]:
