@@ -26,6 +26,12 @@ ClipFactory = Callable[..., Path]
 CameraFactory = Callable[..., RunningCameras]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: Playwright keeps an event loop running in its worker until the session ends, and no
+    other test could run one of its own there."""
+    items.sort(key=lambda item: "e2e" in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def clip_factory(tmp_path_factory: pytest.TempPathFactory) -> ClipFactory:
     """``clip_factory(width=320, height=180, fps=10, seconds=2, codec="h264", gop=0, audio="none").
