@@ -300,3 +300,31 @@ def test_sound_before_the_first_picture_is_left_out(rig: Rig) -> None:
     rig.writer.add(picture(0, False))
     assert not rig.writer.recording
     assert rig.writer.open_bytes == 0
+
+
+def test_a_new_viewer_waits_when_the_disk_gives_nothing_back(rig: Rig) -> None:
+    """A GOP that lies on a disk that cannot be read, or was never written, is not replayed in part."""
+    assert list(rig.writer.replay()) == []
+    rig.feed(15, gop=1000)
+    rig.settle()
+    rig.store.path_of(next(iter(rig.store.walk()))).unlink()
+    assert list(rig.writer.replay()) == []
+
+
+def test_without_a_format_nothing_is_begun(tmp_path: Path) -> None:
+    """Pictures that come before their tracks are known are no file."""
+    rig = Rig(tmp_path)
+    rig.writer = SegmentWriter(1, StreamRole.MAIN, rig.disk, rig.owner)
+    rig.feed(15)
+    rig.finish()
+    assert rig.closed == []
+    assert list(rig.store.walk()) == []
+
+
+def test_pictures_that_all_claim_one_time_still_end_a_fragment(rig: Rig) -> None:
+    """A camera whose clock stands still does not fill memory: what waits is bounded by bytes."""
+    rig.feed(1)
+    for _ in range(40_000):
+        rig.writer.add(AccessUnit(Track.VIDEO, tick(0), False, (b"x",), 1, tick(0) // 90))
+    assert rig.writer.open_bytes < 9 * 1024 * 1024
+    assert rig.writer.waiting_bytes + rig.disk.pending_bytes + rig.store.log.count("write") > 0
