@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 pytestmark = [pytest.mark.e2e, pytest.mark.rtsp, pytest.mark.timeout(300)]
+
+Until = Callable[..., Any]
 
 
 @pytest.fixture
@@ -83,3 +86,33 @@ def test_what_contradicts_itself_is_told_and_not_saved(page: Page, spare: int) -
     expect(limits.get_by_label("Memory")).to_be_visible()
     after = _stored(page, spare)
     assert (after["max_days"], after["memory_bytes"]) == (before["max_days"], before["memory_bytes"])
+
+
+def test_a_schedule_stops_the_recording_and_the_tile_says_so(page: Page, spare: int, until: Until) -> None:
+    """Only another day of the week is left: the stream rests, the wall says it is not recorded, and the hole
+    is in the list as one that somebody wanted."""
+    until(lambda: (_stored(page, spare)["streams"]["main"] or {}).get("state") == "live", "it is recorded")
+    page.goto(f"/cameras/{spare}")
+    fold = page.get_by_test_id("fold-recording")
+    fold.locator("summary").click()
+    fold.get_by_role("radio", name="By the week").check()
+    days = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+    kept = (datetime.now(UTC).weekday() + 3) % 7
+    for day in days[:kept] + days[kept + 1 :]:
+        fold.get_by_role("button", name=day).click()
+    page.get_by_test_id("save-camera").click()
+    page.get_by_test_id(f"camera-row-{spare}").wait_for()
+    until(lambda: (_stored(page, spare)["streams"]["main"] or {}).get("resting"), "its recording rests")
+    page.goto("/live")
+    expect(page.get_by_test_id(f"tile-{spare}")).to_contain_text("not recorded at this hour")
+    page.goto("/storage")
+    page.get_by_role("button", name="With those by the recording mode").click()
+    until(lambda: _meant_gaps(page) > 0, "the hole is listed")
+
+
+def _meant_gaps(page: Page) -> int:
+    """How many the list has after it was loaded anew."""
+    for name in ("1 day", "7 days"):
+        with page.expect_response(lambda answer: "/api/v1/timeline" in answer.url):
+            page.get_by_role("button", name=name).click()
+    return page.get_by_test_id("gap-list").locator('li[data-cause="rule_off"]', has_text="Spare").count()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -122,3 +123,76 @@ def test_the_site_mode_is_set_from_any_page(page: Page) -> None:
     expect(page.get_by_test_id("site-mode")).to_have_attribute("data-mode", "armed")
     assert page.request.get("/api/v1/site/mode").json()["mode"] == "armed"
     page.request.put("/api/v1/site/mode", data={"mode": "home"})
+
+
+def test_a_drawn_zone_and_its_rule_report_an_event_that_is_judged(
+    blank: Page, place: Any, until: Until
+) -> None:
+    """Real people come into the zone; the card names rule and zone, and what is said of it is in the
+    camera's measured card."""
+    if not place.has_street:
+        pytest.skip("no footage of people: set BEHOLDEN_FOOTAGE to a folder with vtest.avi")
+    page = blank
+    _draw_a_large_zone(page, "Path")
+    page.goto(f"/rules/new?camera={STREET}")
+    page.get_by_label("Where").select_option(label="Path")
+    page.get_by_label("Reported as").select_option("alert")
+    page.get_by_label("at most one in").fill("5")
+    page.get_by_test_id("save-rule").click()
+    expect(page).to_have_url(re.compile(r"/rules/\d+$"))
+    rule = int(page.url.rsplit("/", 1)[1])
+    page.get_by_role("switch").click()
+    page.get_by_role("dialog").get_by_role("button", name="Switch on untested").click()
+    expect(page.get_by_role("switch")).to_have_attribute("aria-checked", "true")
+    page.goto("/review?severity=alert")
+    card = page.locator(f'[data-testid="event-card"][data-rule="{rule}"]').first
+    card.wait_for(timeout=120_000)
+    expect(card).to_contain_text("A person comes into Path")
+    expect(card).to_contain_text("Street · Path")
+    number = card.get_attribute("data-event")
+    card = page.locator(f'[data-testid="event-card"][data-event="{number}"]')
+    for word in ("Right", "Wrong"):
+        card.get_by_role("button", name=f"{word}:").click()
+        expect(card).to_have_attribute("data-verdict", word.lower())
+    assert page.request.get(f"/api/v1/events/{number}").json()["verdict"] == "wrong"
+    page.goto(f"/rules?camera={STREET}")
+    row = page.get_by_test_id(f"card-{STREET}").locator("tr", has_text="A person comes into Path")
+    expect(row.locator("td").nth(2)).to_have_text("1")
+
+
+def _draw_a_large_zone(page: Page, name: str) -> None:
+    page.goto(f"/cameras/{STREET}/places")
+    page.get_by_test_id("add-zone").click()
+    page.get_by_label("Name").fill(name)
+    for point, ways in (
+        (0, ("Left", "Up")),
+        (1, ("Right", "Up")),
+        (2, ("Right", "Down")),
+        (3, ("Left", "Down")),
+    ):
+        page.locator(f'[data-point="{point}"]').focus()
+        for way in ways:
+            for _ in range(11):
+                page.keyboard.press(f"Shift+Arrow{way}")
+    page.get_by_test_id("save-places").click()
+    expect(page.get_by_text("The places are saved.")).to_be_visible()
+
+
+def test_what_was_missed_is_drawn_on_its_instant(page: Page, place: Any) -> None:
+    """A box on the still of what is being played, noted for the camera."""
+    if not place.has_street:
+        pytest.skip("no footage of people: set BEHOLDEN_FOOTAGE to a folder with vtest.avi")
+    seen = datetime.now(UTC) - timedelta(seconds=6)
+    page.goto(f"/playback?camera={STREET}&at={seen:%Y-%m-%dT%H:%M:%S.000Z}")
+    expect(page.get_by_test_id("playback-stage")).to_have_attribute("data-phase", re.compile("ready|end"))
+    page.get_by_role("button", name="Missed").click()
+    dialog = page.get_by_test_id("missed-dialog")
+    dialog.locator('[data-point="0"]').focus()
+    page.keyboard.press("Shift+ArrowLeft")
+    dialog.get_by_role("button", name="Note as missed").click()
+    expect(dialog).to_have_count(0)
+    (missed,) = page.request.get(f"/api/v1/cameras/{STREET}/missed").json()["missed"]
+    assert missed["kind"] == "person"
+    assert missed["box"]["left"] < 0.4
+    assert missed["box"]["right"] == pytest.approx(0.6)
+    page.request.delete(f"/api/v1/missed/{missed['id']}")

@@ -163,6 +163,18 @@ def test_a_trial_of_a_stored_camera_uses_its_own_login(site: Any) -> None:
     assert admin.get("/api/v1/looks").json()["looks"][0]["camera"] == site.gate
 
 
+def test_a_trial_of_a_stored_camera_takes_what_is_about_to_be_set(site: Any) -> None:
+    """Another transport and certificate are tried with the stored password, and nothing is stored."""
+    admin = site.client("admin")
+    before = admin.get(f"/api/v1/cameras/{site.gate}").json()
+    body = {"camera": site.gate, "transport": "udp", "certificate": "sha256:" + "AB:" * 31 + "AB"}
+    assert admin.post("/api/v1/cameras/test", json=body).status_code == 200
+    (asked,) = site.trial.asked
+    assert (asked.transport, asked.certificate) == ("udp", "sha256:" + "ab" * 32)
+    after = admin.get(f"/api/v1/cameras/{site.gate}").json()
+    assert (after["transport"], after["certificate"]) == (before["transport"], before["certificate"])
+
+
 def test_a_bad_address_is_an_answer_and_a_missing_camera_an_error(site: Any) -> None:
     """Never an HTTP error for a bad camera."""
     admin = site.client("admin")

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { areaOf, arrowOf, crossesItself, insertAfter, moveAll, movePoint, nearestEdge, removePoint, startShape, type Points } from '../src/core/shape'
+import { areaOf, arrowOf, cornersOf, crossesItself, insertAfter, moveAll, movePoint, nearestEdge, removePoint, squared, startShape, type Points } from '../src/core/shape'
 import { History } from '../src/core/undo'
 
 const square: Points = [[0.2, 0.2], [0.6, 0.2], [0.6, 0.6], [0.2, 0.6]]
@@ -49,6 +49,14 @@ describe('a shape on the picture', () => {
     close(arrowOf(line, 0.1, 16 / 9).to, [0.5 - 0.1 / (16 / 9), 0.5])
     close(arrowOf([...line].reverse(), 0.1, 1).to, [0.6, 0.5])
     close(arrowOf([[0.2, 0.5], [0.8, 0.5]], 0.1, 1).to, [0.5, 0.6])
+  })
+
+  it('that is a box stays one when a corner is moved, even past the one opposite', () => {
+    const box = cornersOf(0.2, 0.2, 0.6, 0.6)
+    expect(squared(box, movePoint(box, 1, [0.8, 0.1]))).toEqual(cornersOf(0.2, 0.1, 0.8, 0.6))
+    expect(squared(box, movePoint(box, 0, [0.7, 0.9]))).toEqual(cornersOf(0.6, 0.6, 0.7, 0.9))
+    const moved = moveAll(box, 0.1, 0)
+    expect(squared(box, moved)).toEqual(moved)
   })
 
   it('begins inside the picture, however many there are', () => {

@@ -1,4 +1,4 @@
-import { EVENT_KINDS, type EventItem, type EventKind } from './types'
+import { ALL_KINDS, type EventItem, type EventKind } from './types'
 import type { Query } from './api'
 import { DAY, toRfc3339, type SiteZone } from './time'
 
@@ -7,6 +7,8 @@ export interface ReviewFilter {
   kinds: EventKind[]
   cameras: number[]
   unreviewed: boolean
+  /** Only what a rule calls urgent. */
+  alerts: boolean
   /** Days of the site, `2026-11-23`, both included; empty = open. */
   since: string
   until: string
@@ -15,9 +17,10 @@ export interface ReviewFilter {
 export function readFilter(query: URLSearchParams): ReviewFilter {
   const day = (name: string) => (/^\d{4}-\d\d-\d\d$/.test(query.get(name) ?? '') ? query.get(name)! : '')
   return {
-    kinds: EVENT_KINDS.filter((kind) => query.getAll('class').includes(kind)),
+    kinds: ALL_KINDS.filter((kind) => query.getAll('class').includes(kind)),
     cameras: query.getAll('camera').map(Number).filter((id) => Number.isInteger(id) && id > 0),
     unreviewed: query.get('show') === 'unreviewed',
+    alerts: query.get('severity') === 'alert',
     since: day('since'),
     until: day('until'),
   }
@@ -26,7 +29,7 @@ export function readFilter(query: URLSearchParams): ReviewFilter {
 /** The URL's query of a filter, always in the same order. */
 export function writeFilter(filter: ReviewFilter): Query {
   return {
-    class: filter.kinds, camera: filter.cameras, show: filter.unreviewed ? 'unreviewed' : null,
+    class: filter.kinds, camera: filter.cameras, show: filter.unreviewed ? 'unreviewed' : null, severity: filter.alerts ? 'alert' : null,
     since: filter.since, until: filter.until,
   }
 }
@@ -36,7 +39,7 @@ export function filterQuery(filter: ReviewFilter, zone: SiteZone): Query {
   const since = zone.fromIsoDate(filter.since)
   const until = zone.fromIsoDate(filter.until, 1)
   return {
-    class: filter.kinds, camera: filter.cameras, reviewed: filter.unreviewed ? false : null,
+    class: filter.kinds, camera: filter.cameras, reviewed: filter.unreviewed ? false : null, severity: filter.alerts ? 'alert' : null,
     since: since === null ? null : toRfc3339(since), until: until === null ? null : toRfc3339(until),
   }
 }
@@ -48,6 +51,7 @@ export function fits(event: EventItem, filter: ReviewFilter, zone: SiteZone): bo
   const until = zone.fromIsoDate(filter.until, 1)
   return (
     (!filter.kinds.length || filter.kinds.includes(event.kind)) &&
+    (!filter.alerts || event.severity === 'alert') &&
     (!filter.cameras.length || filter.cameras.includes(event.camera)) &&
     (since === null || at >= since) && (until === null || at < until)
   )

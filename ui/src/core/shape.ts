@@ -101,3 +101,16 @@ export function startShape(line: boolean, others: number): Points {
   if (line) return [[0.5 + shift, 0.25], [0.5 + shift, 0.75]]
   return [[0.3 + shift, 0.35 + shift], [0.6 + shift, 0.35 + shift], [0.6 + shift, 0.7 + shift], [0.3 + shift, 0.7 + shift]]
 }
+
+/** The four corners of a box, and a box again: a corner that was moved takes its neighbours with it. */
+export const cornersOf = (left: number, top: number, right: number, bottom: number): Points => [[left, top], [right, top], [right, bottom], [left, bottom]]
+
+export function squared(before: Points, after: Points): Points {
+  const moved = after.findIndex(([x, y], at) => x !== before[at]![0] || y !== before[at]![1])
+  const others = after.filter(([x, y], at) => at !== moved && (x !== before[at]![0] || y !== before[at]![1])).length
+  if (moved < 0 || others) return after
+  const [to, opposite] = [after[moved]!, after[(moved + 2) % 4]!]
+  const [left, right] = [Math.min(to[0], opposite[0]), Math.max(to[0], opposite[0])]
+  const [top, bottom] = [Math.min(to[1], opposite[1]), Math.max(to[1], opposite[1])]
+  return cornersOf(left, top, right, bottom)
+}

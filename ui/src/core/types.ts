@@ -12,6 +12,9 @@ export const EVENT_KINDS: readonly ObjectKind[] = [
   'person', 'bicycle', 'car', 'motorcycle', 'bus', 'truck', 'animal', 'bag',
 ]
 
+/** All that an event can be about. */
+export const ALL_KINDS: readonly EventKind[] = [...EVENT_KINDS, 'camera', 'sound']
+
 export interface User {
   id: number
   name: string
@@ -316,7 +319,7 @@ export interface EventItem {
   /** The rule that asked for it, what it was of, and where; null when an object was simply in view. */
   rule: number | null
   what: RuleKind | null
-  place: string | null
+  place: number | null
   severity: Severity
   detail: EventDetail
   verdict: 'right' | 'wrong' | null

@@ -63,6 +63,12 @@ class ReviewList {
     void feed.load()
   }
 
+  /** What a person says of an event; null takes it back. */
+  async setVerdict(event: EventItem, verdict: EventItem['verdict']): Promise<void> {
+    await api.setVerdict(event.id, verdict)
+    this.events = this.events.map((other) => (other.id === event.id ? { ...other, verdict } : other))
+  }
+
   /** Every event up to now, also those not loaded. */
   async setAllReviewed(): Promise<void> {
     await api.setReviewed({ until: new Date(api.clock.now()).toISOString() }, true)
