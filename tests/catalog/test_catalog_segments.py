@@ -201,3 +201,49 @@ def test_orphans_end_at_what_was_last_known(catalog: Catalog) -> None:
         found = events.get(conn, left)
     assert found is not None
     assert found.event.end_ms == 1800
+
+
+def test_many_cameras_in_one_query_are_the_same_as_one_by_one(catalog: Catalog) -> None:
+    """Spans and gaps, cameras without any included; nothing of others."""
+    stream = StreamRole.MAIN
+    with catalog.write() as conn:
+        for camera in (1, 2, 3):
+            make(conn, camera * 1000, camera * 1000 + 1000, camera=camera)
+            make(conn, camera * 9000, camera * 9000 + 1000, camera=camera)
+            gaps.open_gap(conn, 0, Gap(camera, stream, camera * 2000, 9000, GapCause.CAMERA_LOST, ""))
+            gaps.open_gap(conn, 0, Gap(camera, stream, 50_000, None, GapCause.DISK_FULL, ""))
+        for start, end in ((0, 100_000), (3500, 9500), (60_000, 61_000)):
+            kept = catalog_spans.of_cameras(conn, [1, 3, 7], stream, start, end)
+            lost = gaps.of_cameras(conn, [1, 3, 7], stream, start, end)
+            assert kept == {c: catalog_spans.between(conn, c, stream, start, end) for c in (1, 3, 7)}
+            assert lost == {c: gaps.between(conn, c, stream, start, end) for c in (1, 3, 7)}
+
+
+def test_deletion_that_goes_on_is_one_gap(catalog: Catalog) -> None:
+    """Steps that touch grow it; another reason, a hole, or a removed camera do not."""
+    with catalog.write() as conn:
+        rows = [make(conn, at, at + 1000) for at in range(0, 5000, 1000)]
+        make(conn, 9000, 10_000)
+        for row in rows[:3]:
+            leaving.forget(conn, 0, leaving.runs([row]), Reason.SPACE, "retention")
+        leaving.forget(conn, 0, leaving.runs(rows[3:4]), Reason.CAMERA_SHARE, "retention")
+        found = gaps.between(conn, 1, StreamRole.MAIN, 0, 100_000)
+        assert [(gap.start_ms, gap.end_ms) for gap in found] == [(0, 3000), (3000, 4000)]
+        assert gaps.any_before(conn, 1, StreamRole.MAIN, 3000)
+        assert gaps.forget_before(conn, 1, StreamRole.MAIN, 3000) == 1
+        assert not gaps.any_before(conn, 1, StreamRole.MAIN, 3000)
+
+
+def test_what_stays_between_is_not_taken(catalog: Catalog) -> None:
+    """Two files leave, and another recorder's copy between them does not: its span and its row stay."""
+    with catalog.write() as conn:
+        rows = [make(conn, at, at + 1000) for at in (0, 1000, 2000)]
+        runs = leaving.runs([rows[0], rows[2]])
+        assert [len(run) for run in runs] == [1, 1]
+        copy = make(conn, 500, 1500)
+        run = leaving.runs([rows[0], rows[1]])
+        leaving.mark(conn, 7, run, Reason.TOO_OLD)
+        assert [row.key for row in segments.on_volume(conn, 1)] == [copy.key, rows[2].key]
+        leaving.forget(conn, 7, run, Reason.TOO_OLD, "retention")
+        assert [row.key for row in segments.on_volume(conn, 1)] == [copy.key, rows[2].key]
+        assert gaps.between(conn, 1, StreamRole.MAIN, 0, 9000) == []

@@ -8,7 +8,7 @@ import pytest
 
 from beholden.model.deletion import Reason, words
 from beholden.model.gap import GapCause
-from beholden.play.timeline import Stretch, gap_words, joined, lane
+from beholden.play.timeline import Stretch, gap_words, joined, lanes
 
 START_MS = 1_767_225_600_000
 
@@ -18,7 +18,7 @@ def test_the_file_being_written_belongs_to_the_span(archive: Any, clip_factory: 
     archive.record(clip_factory())
     archive.record(clip_factory(), START_MS + 2000, growing=True)
     with archive.catalog.read() as conn:
-        found = lane(conn, archive.footage, archive.camera, START_MS, START_MS + 60_000)
+        found = lanes(conn, archive.footage, [archive.camera], START_MS, START_MS + 60_000)[0]
     assert found.spans == [Stretch(START_MS, START_MS + 4000)]
 
 
@@ -29,9 +29,9 @@ def test_a_growing_file_is_read_again_when_it_grew(archive: Any, clip_factory: A
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with archive.catalog.read() as conn:
-        before = lane(conn, archive.footage, archive.camera, START_MS, START_MS + 60_000).spans
+        before = lanes(conn, archive.footage, [archive.camera], START_MS, START_MS + 60_000)[0].spans
         path.write_bytes(whole)
-        after = lane(conn, archive.footage, archive.camera, START_MS, START_MS + 60_000).spans
+        after = lanes(conn, archive.footage, [archive.camera], START_MS, START_MS + 60_000)[0].spans
     assert before[0].end_ms < after[0].end_ms == START_MS + 4000
 
 
@@ -40,7 +40,7 @@ def test_gaps_come_with_words(archive: Any) -> None:
     archive.gap(START_MS, START_MS + 5000, GapCause.DISK_FULL)
     archive.gap(START_MS + 9000, None)
     with archive.catalog.read() as conn:
-        found = lane(conn, archive.footage, archive.camera, START_MS, START_MS + 60_000)
+        found = lanes(conn, archive.footage, [archive.camera], START_MS, START_MS + 60_000)[0]
     assert [(gap.end_ms, gap.words) for gap in found.gaps] == [
         (START_MS + 5000, "The disk was full."),
         (None, "The camera could not be reached."),

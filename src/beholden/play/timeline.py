@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -59,19 +60,30 @@ class Lane:
     gaps: list[GapStretch]
 
 
-def lane(conn: Connection, footage: Footage, camera: int, start_ms: int, end_ms: int) -> Lane:
-    """What there is of a camera's main stream in [start_ms, end_ms), the file being written included."""
-    kept = spans.between(conn, camera, StreamRole.MAIN, start_ms, end_ms)
-    for recording in footage.growing(conn, camera, StreamRole.MAIN):
-        stretch = (recording.key.start_ms, ticks_to_ms(recording.end))
-        if stretch[0] < end_ms and stretch[1] > start_ms:
-            kept.append(stretch)
-    found = gaps.between(conn, camera, StreamRole.MAIN, start_ms, end_ms)
-    return Lane(
-        camera,
-        joined(kept),
-        [GapStretch(gap.start_ms, gap.end_ms, gap.cause, gap_words(gap.cause, gap.detail)) for gap in found],
-    )
+def lanes(
+    conn: Connection, footage: Footage, cameras: Sequence[int], start_ms: int, end_ms: int
+) -> list[Lane]:
+    """What there is of cameras' main streams in [start_ms, end_ms), the files being written included."""
+    kept = spans.of_cameras(conn, cameras, StreamRole.MAIN, start_ms, end_ms)
+    lost = gaps.of_cameras(conn, cameras, StreamRole.MAIN, start_ms, end_ms)
+    return [
+        Lane(
+            camera,
+            joined([*kept[camera], *_growing(conn, footage, camera, start_ms, end_ms)]),
+            [GapStretch(g.start_ms, g.end_ms, g.cause, gap_words(g.cause, g.detail)) for g in lost[camera]],
+        )
+        for camera in cameras
+    ]
+
+
+def _growing(
+    conn: Connection, footage: Footage, camera: int, start_ms: int, end_ms: int
+) -> list[tuple[int, int]]:
+    stretches = [
+        (recording.key.start_ms, ticks_to_ms(recording.end))
+        for recording in footage.growing(conn, camera, StreamRole.MAIN)
+    ]
+    return [(start, end) for start, end in stretches if start < end_ms and end > start_ms]
 
 
 def joined(stretches: list[tuple[int, int]]) -> list[Stretch]:

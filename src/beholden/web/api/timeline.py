@@ -14,7 +14,7 @@ from beholden.catalog import cameras, events
 from beholden.catalog.events import EventFilter
 from beholden.model.errors import BeholdenError
 from beholden.model.time import to_rfc3339
-from beholden.play.timeline import lane
+from beholden.play.timeline import Lane, lanes
 from beholden.web.context import Answer, Context, Ctx, Who
 from beholden.web.instants import Instant, parse, show
 from beholden.web.number import Id
@@ -40,8 +40,9 @@ def get_timeline(
     numbers = list(dict.fromkeys(camera))
     check_past(ctx, who, numbers)
     with ctx.catalog.read() as conn:
-        lanes = [_lane(conn, ctx, number, start_ms, end_ms) for number in numbers]
-    return {"from": to_rfc3339(start_ms), "to": to_rfc3339(end_ms), "lanes": lanes}
+        found = lanes(conn, ctx.footage, numbers, start_ms, end_ms)
+        shown = [_show(conn, each, start_ms, end_ms) for each in found]
+    return {"from": to_rfc3339(start_ms), "to": to_rfc3339(end_ms), "lanes": shown}
 
 
 def check_past(ctx: Context, who: Viewer, numbers: list[int]) -> None:
@@ -56,11 +57,10 @@ def check_past(ctx: Context, who: Viewer, numbers: list[int]) -> None:
             raise NoSuchCameraError(number)
 
 
-def _lane(conn: Connection, ctx: Context, camera: int, start_ms: int, end_ms: int) -> Answer:
-    found = lane(conn, ctx.footage, camera, start_ms, end_ms)
-    wanted = EventFilter(cameras=[camera], since_ms=start_ms, until_ms=end_ms)
+def _show(conn: Connection, found: Lane, start_ms: int, end_ms: int) -> Answer:
+    wanted = EventFilter(cameras=[found.camera], since_ms=start_ms, until_ms=end_ms)
     return {
-        "camera": camera,
+        "camera": found.camera,
         "spans": [{"start": show(span.start_ms), "end": show(span.end_ms)} for span in found.spans],
         "gaps": [
             {
