@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -268,3 +271,29 @@ def test_the_process_is_started_when_one_waits(recorded: Recorded) -> None:
     bench.wait(60)
     assert recorded.now(item).state is BacktestState.FAILED
     bench.close()
+
+
+def test_a_killed_process_loses_what_it_was_at_and_nothing_more(recorded: Recorded) -> None:
+    """kill -9 in the middle: the next process keeps the files that were done and comes to the end."""
+    rule = Rule(id=1, camera=1, name="In", kind=RuleKind.ENTER)
+    end = START_MS + CLIP_MS * len(recorded.keys)
+    with recorded.catalog.write() as conn:
+        item = backtests.add(conn, end, 1, Trial(rule, None, None), START_MS, end, "test", stored=False)
+    bench = Bench(recorded.data, FakeClock())
+    bench.look(recorded.catalog)
+    assert bench.pid is not None
+    while not (done := list(seen_files.all_files(recorded.data))) and bench.alive:
+        time.sleep(0.01)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(bench.pid, signal.SIGKILL)
+    bench.wait(30)
+    before = {path: path.stat().st_mtime_ns for path, _ in done}
+    with recorded.catalog.write() as conn:  # as after half a minute of silence
+        backtests.release(conn, item.id)
+    bench.look(recorded.catalog)
+    bench.wait(120)
+    bench.close()
+    now = recorded.now(item)
+    assert (now.state, now.footage_ms) == (BacktestState.DONE, 3 * CLIP_MS)
+    assert before
+    assert {path: path.stat().st_mtime_ns for path in before} == before

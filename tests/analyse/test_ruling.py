@@ -22,7 +22,7 @@ from beholden.catalog import Catalog, cameras, counts, events, places, rules, si
 from beholden.catalog.cameras import NewCamera
 from beholden.catalog.events import EventFilter
 from beholden.catalog.secrets import SecretBox
-from beholden.model.event import Box, ObjectClass
+from beholden.model.event import Box, Disturbance, ObjectClass
 from beholden.model.frame import TrackedFrame, TrackedObject
 from beholden.model.place import PlaceKind
 from beholden.model.rule import CameraFault, Rule, RuleKind, Severity
@@ -47,8 +47,9 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 def draw(catalog: Catalog, **settings: Any) -> Rule:
     """A zone and a rule about it that is on."""
     with catalog.write() as conn:
-        zone = places.add(conn, 1, 1, PlaceKind.ZONE, "Square", SQUARE, "test")
-        given = {"kind": RuleKind.ENTER, "place": zone.id, "severity": Severity.ALERT, **settings}
+        if "place" not in settings:
+            settings["place"] = places.add(conn, 1, 1, PlaceKind.ZONE, "Square", SQUARE, "test").id
+        given = {"kind": RuleKind.ENTER, "severity": Severity.ALERT, **settings}
         rule = Rule(id=0, camera=1, name="In the square", enabled=True, **given)
         return rules.add(conn, 1, rule, by="test", untested=True)
 
@@ -159,6 +160,33 @@ def test_what_lasts_ends_when_its_rule_is_switched_off(catalog: Catalog) -> None
         rules.change(conn, 3, rule.id, {"enabled": False}, by="test")
     ruling.refresh(catalog)
     assert [change.phase for change in kept] == [Phase.START, Phase.END]
+
+
+def test_a_covered_camera_is_an_event_about_the_camera(catalog: Catalog) -> None:
+    """With the picture that shows it, from when it was covered until it is not; a sound is one without."""
+    draw(catalog, kind=RuleKind.CAMERA, place=None)
+    draw(catalog, kind=RuleKind.SOUND, place=None, level_db=-20.0)
+    kept: list[EventChange] = []
+    ruling = Ruling(kept.append, lambda _: None)
+    ruling.refresh(catalog)
+    for second in range(80):
+        at_ms = START_MS + second * 1000
+        shown = np.full((180, 320), 20, np.uint8) if 60 <= second < 70 else scene()
+        ruling.pictured(1, at_ms, noisy(shown, second), decoded(blank(), at_ms))
+    begin, end = kept
+    assert (begin.kind, end.phase) == (Disturbance.CAMERA, Phase.END)
+    assert begin.hit is not None
+    assert begin.hit.detail == {"fault": "covered"}
+    assert begin.still is not None
+    assert START_MS + 60_000 <= begin.start_ms <= START_MS + 65_000
+    kept.clear()
+    for second in range(90, 100):
+        ruling.heard(1, START_MS + second * 1000, -3.0 if second == 95 else -60.0)
+    assert [(change.phase, change.kind) for change in kept] == [
+        (Phase.START, Disturbance.SOUND),
+        (Phase.END, Disturbance.SOUND),
+    ]
+    assert kept[0].still is None
 
 
 def scene(seed: int = 1) -> NDArray[np.uint8]:

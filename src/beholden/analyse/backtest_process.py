@@ -41,7 +41,7 @@ class Bench:
     def look(self, catalog: Catalog) -> None:
         """Called about once a second; CatalogError."""
         self._tidy(catalog)
-        if self._process is not None and self._process.is_alive():
+        if self.alive:
             return
         with catalog.read() as conn:
             waits = backtests.waiting(conn, self._clock.now_ms())
@@ -55,6 +55,11 @@ class Bench:
     def pid(self) -> int | None:
         """Of the process, once there was one."""
         return self._process.pid if self._process is not None else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.is_alive()
 
     def wait(self, seconds: float) -> None:
         """Until the process has ended, or so long."""
