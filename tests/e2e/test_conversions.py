@@ -25,7 +25,7 @@ from beholden.run import first_start, settings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.rtsp, pytest.mark.timeout(300)]
 
-HALL, YARD, LANE, PIER = 1, 2, 3, 4
+HALL, YARD, LANE, PIER, MAST = 1, 2, 3, 4, 5
 NAMES = {HALL: "Hall", YARD: "Yard", LANE: "Lane", PIER: "Pier"}
 SILENT = frozenset({PIER})
 CHOICES = {
@@ -69,9 +69,10 @@ def odd(
     data = tmp_path_factory.mktemp("odd") / "data"
     site = first_start.prepare(settings.load(data=data), SystemClock())
     with site.catalog.write() as conn:
-        for name in (name.lower() for name in NAMES.values()):
-            new = NewCamera(name.title(), odd_cameras.url(name), analyse="off")
-            cameras.add(conn, site.box, SystemClock().now_ms(), new)
+        urls = {name: odd_cameras.url(name.lower()) for name in NAMES.values()}
+        urls["Mast"] = odd_cameras.url("yard", recode="12:hall")  # H.264 for twelve seconds, then H.265
+        for name, url in urls.items():
+            cameras.add(conn, site.box, SystemClock().now_ms(), NewCamera(name, url, analyse="off"))
     site.catalog.close()
     system = system_factory(data)
     context = browser.new_context(base_url=system.url, viewport={"width": 1280, "height": 800})
@@ -151,6 +152,32 @@ def test_a_browser_plays_a_span_by_its_address(
     until(lambda: not video.evaluate("video => video.seeking"), "it has sought")
     first = keys[4].number
     until(lambda: 23 <= ((number_of(video) or first) - first) % PICTURES <= 27, "the moment is shown")
+    page.close()
+
+
+def test_footage_of_two_codecs_is_offered_as_two_files(odd: Any, until: Until) -> None:
+    """The dialog says so; each link gives its part, in its own codec."""
+    context = odd[1]
+
+    def parts() -> list[Any]:
+        now = datetime.now(UTC)
+        span = {"from": (now - timedelta(hours=2)).isoformat(), "to": now.isoformat()}
+        answer = context.request.get(f"/media/cameras/{MAST}/downloads", params=span)
+        return answer.json().get("parts", [])
+
+    found = until(lambda: (len(some := parts()) > 1) and some, "both codecs are recorded", 120)
+    page = context.new_page()
+    page.goto(f"/playback?camera={MAST}&at={found[1]['from']}")
+    page.get_by_test_id("playback-video").wait_for()
+    page.get_by_role("button", name="Download").first.click()
+    links = page.get_by_role("dialog").get_by_role("link")
+    links.nth(1).wait_for()
+    kinds = []
+    for link in links.all():
+        body = context.request.get(str(link.get_attribute("href"))).body()
+        with av.open(io.BytesIO(body)) as container:
+            kinds.append(container.streams.video[0].codec_context.name)
+    assert kinds == ["h264", "hevc"]
     page.close()
 
 

@@ -288,3 +288,32 @@ def test_audio_never_overlaps(frames: list[tuple[int, int, bool]]) -> None:
         if pts is not None:
             assert end is None or pts >= end
             end = pts + samples
+
+
+def _gaps(shifts: list[int]) -> list[tuple[int, int]]:
+    """(number of the frame, samples of the gap before it) where frames of 20 ms have their stamps shifted."""
+    clock, video, end, found = AudioClock(RATE), _video(), None, []
+    size = RATE // 50
+    for number, shift in enumerate(shifts):
+        pts = clock.place(number * size + shift, size, START // 90 + number * 20, video, False)
+        assert pts is not None
+        if end is not None and pts != end:
+            found.append((number, pts - end))
+        end = pts + size
+    return found
+
+
+def test_a_frame_whose_time_jitters_stays_in_its_place() -> None:
+    """Some cameras stamp sound by a clock that wobbles: what is not lasting is not heard."""
+    chance = random.Random(3)
+    assert _gaps([chance.choice([0, 0, 0, RATE * 40 // 1000, -RATE * 40 // 1000]) for _ in range(400)]) == []
+
+
+def test_a_shift_that_lasts_is_put_right_once() -> None:
+    """Over 30 ms on average moves sound to where it belongs, within a second; over 60 ms at once."""
+    lasting = RATE * 36 // 1000
+    ((number, moved),) = _gaps([0] * 50 + [lasting] * 150)
+    assert 50 < number <= 110
+    assert moved == lasting
+    far = RATE * 70 // 1000
+    assert _gaps([0] * 50 + [far] * 50) == [(50, far)]
