@@ -10,34 +10,43 @@ pictures in which something moves.
 from __future__ import annotations
 
 import argparse
+import itertools
 import resource
 import statistics
 import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
 
-from beholden.analyse.detect.nanodet import NanoDet
+from beholden.analyse.detect.network import Network
 from beholden.analyse.feed import Feed
 from beholden.analyse.motion import MotionDetector
 from beholden.analyse.watch import INTERVAL_MS, Watch
 from beholden.bus.messages import FrameDecoder, UnitMessage, encode_unit
+from beholden.demo.encode import Encoding, write_clip
 from beholden.demo.synthetic import synthetic_clip
 from beholden.model.camera import StreamRole
 from beholden.model.errors import BeholdenError
-from beholden.model.media import AccessUnit, Track, VideoFormat
+from beholden.model.media import AccessUnit
 from beholden.model.time import SystemClock
+from benchmarks import mix
+from benchmarks.coded import START_MS, Clip, read_clip
+from benchmarks.events import calm_pictures
 from benchmarks.figures import Figures
 
 NAME = "analysis"
 SUMMARY = "CPU of decoding one sub stream and looking for motion at 5 fps, against an ffmpeg pipe"
 FIGURES = {
-    "busy_core_percent": "of one core, per camera, decode always on, motion included (at most 1.3 wanted)",
+    "quiet_core_percent": "of one core, per quiet camera in balanced mode (at most 0.20 wanted)",
+    "quiet_ratio": "quiet camera, ours in balanced mode / ffmpeg pipe (at most 0.15 wanted)",
+    "busy_core_percent": "of one core, per camera, decode always on, motion included (at most 1.1 wanted)",
+    "mix_cpu_seconds": "for each of 32 cameras and minute, all processes, with --mix (at most 0.5 wanted)",
+    "mix_queue_ms": "the oldest a queue of pictures was, with --mix (at most 1000 wanted)",
+    "mix_lost_packets": "with --mix",
     "ratio": "ours / ffmpeg pipe with the same motion code",
     "pipe_core_percent": "of one core, per camera, the ffmpeg pipe",
     "keyframes_core_percent": "of one core, per camera, keyframes only (one in two seconds)",
@@ -46,17 +55,6 @@ FIGURES = {
 }
 _SIZE = (640, 360)
 _SMALL = (320, 180)
-_START_MS = 1_767_225_600_000
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A coded sub stream in memory. ``frames`` are bus frames, ``keys`` says which are keyframes."""
-
-    path: Path
-    video: VideoFormat
-    units: list[AccessUnit]
-    seconds: float
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,22 +65,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--fps", type=int, default=10, metavar="N", help="of the sub stream (default: 10)")
     parser.add_argument("--clip", type=Path, metavar="FILE", help="an H.264 MP4 file instead of a drawn one")
+    parser.add_argument("--mix", type=float, metavar="S", help="also run 32 cameras for so many seconds")
+    parser.add_argument("--cameras", type=int, default=32, metavar="N", help="in the mix (default: 32)")
 
 
 def run(options: argparse.Namespace) -> Figures:
     """Measure; BeholdenError when ffmpeg is missing."""
     with tempfile.TemporaryDirectory() as folder:
-        clip = _clip(options, Path(folder))
-        ours, pipe = [], []
+        clip, still = _clip(options, Path(folder)), _still(Path(folder))
+        ours, pipe, quiet, quiet_pipe = [], [], [], []
         for _ in range(options.rounds):
             ours.append(_ours(clip, options.loops, "always"))
             pipe.append(_pipe(clip, options.loops))
+            quiet.append(_ours(still, options.loops, "balanced", warm_up=1))
+            quiet_pipe.append(_pipe(still, options.loops))
+        named = _mix(options, still.path, clip.path, Path(folder)) if options.mix else {}
         keyframes = _ours(clip, options.loops, "keyframes")
         detector = _detector(clip)
     mine, peer = statistics.median(ours), statistics.median(pipe)
     rows = [[str(n + 1), f"{a:.2f}", f"{b:.2f}"] for n, (a, b) in enumerate(zip(ours, pipe, strict=True))]
     width, height = clip.video.width, clip.video.height
     named = {
+        "quiet_core_percent": statistics.median(quiet),
+        "quiet_ratio": statistics.median(quiet) / statistics.median(quiet_pipe),
+        **named,
         "busy_core_percent": mine,
         "ratio": mine / peer,
         "pipe_core_percent": peer,
@@ -100,47 +106,39 @@ def _clip(options: argparse.Namespace, folder: Path) -> Clip:
     path = options.clip or synthetic_clip(
         folder, *_SIZE, fps=options.fps, seconds=20, gop=options.fps * 2, bitrate=500_000, noise=2.0
     )
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        context = stream.codec_context
-        video = VideoFormat("h264", context.width, context.height, _parameter_sets(bytes(context.extradata)))
-        packets = [packet for packet in container.demux(stream) if packet.size]
-        units = [
-            AccessUnit(
-                Track.VIDEO,
-                _START_MS * 90 + round(float(packet.pts * packet.time_base) * 90_000),
-                packet.is_keyframe,
-                (bytes(packet),),
-                packet.size,
-                _START_MS,
-            )
-            for packet in packets
-        ]
-    step = (units[-1].pts - units[0].pts) / (len(units) - 1)
-    return Clip(path, video, units, len(units) * step / 90_000)
+    return read_clip(path)
 
 
-def _parameter_sets(record: bytes) -> tuple[bytes, ...]:
-    sets, at = [], 5
-    for mask in (0x1F, 0xFF):
-        count, at = record[at] & mask, at + 1
-        for _ in range(count):
-            size = int.from_bytes(record[at : at + 2], "big")
-            sets.append(record[at + 2 : at + 2 + size])
-            at += 2 + size
-    return tuple(sets)
+def _still(folder: Path) -> Clip:
+    """A yard in which nothing happens, with sensor noise."""
+    path = folder / "still.mp4"
+    pictures = itertools.islice(calm_pictures(), 400)
+    write_clip(path, pictures, Encoding(*_SIZE, fps=10, gop=20, bitrate=500_000))
+    return read_clip(path)
 
 
-def _ours(clip: Clip, loops: int, mode: str) -> float:
-    """Per cent of a core for one camera."""
+def _mix(options: argparse.Namespace, quiet: Path, busy: Path, folder: Path) -> dict[str, float]:
+    found = mix.measure(folder / "site", quiet, busy, options.cameras, options.mix)
+    return {
+        "mix_cpu_seconds": found.cpu_seconds,
+        "mix_queue_ms": found.queue_ms,
+        "mix_lost_packets": found.lost,
+        **{f"mix_{state}_cameras": count for state, count in sorted(found.states.items())},
+    }
+
+
+def _ours(clip: Clip, loops: int, mode: str, warm_up: int = 0) -> float:
+    """Per cent of a core for one camera, after so many loops that do not count."""
     clock = SystemClock()
     feed = Feed(clock)
     watch = Watch(1, mode, feed, clock)
-    turns = [_frames(clip, loop) for loop in range(loops)]
+    turns = [_frames(clip, loop) for loop in range(loops + warm_up)]
     decoder = FrameDecoder()
     feed.put(clip.video)
     started = time.thread_time()
-    for frames in turns:
+    for number, frames in enumerate(turns):
+        if number == warm_up:
+            started = time.thread_time()
         for frame in frames:
             for message in decoder.feed(frame):
                 assert isinstance(message, UnitMessage)
@@ -171,7 +169,7 @@ def _pipe(clip: Clip, loops: int) -> float:
     own = 0.0
     with _ffmpeg(clip, loops) as process:
         assert process.stdout is not None
-        at_ms = _START_MS
+        at_ms = START_MS
         started = time.thread_time()
         while len(data := process.stdout.read(size)) == size:
             motion.look(np.frombuffer(data, np.uint8).reshape(_SMALL[1], _SMALL[0]), at_ms)
@@ -202,7 +200,7 @@ def _children_seconds() -> float:
 
 def _detector(clip: Clip) -> float:
     """Milliseconds of one thread for one picture, median."""
-    detector = NanoDet()
+    detector = Network()
     taken = []
     with av.open(str(clip.path)) as container:
         for number, frame in enumerate(container.decode(video=0)):

@@ -30,7 +30,7 @@ class Running:
         self.thread.start()
 
     def _run(self) -> None:
-        run_analyser(self.data_dir, self._beat, self.stop, make_detector=FakeDetector)
+        run_analyser(self.data_dir, "", self._beat, self.stop, make_detector=lambda *_: FakeDetector())
 
     def _beat(self) -> None:
         self.beats += 1
@@ -110,4 +110,4 @@ def test_events_of_a_dead_analyser_are_ended(tmp_path: Path) -> None:
 def test_without_a_catalog_it_says_so(tmp_path: Path) -> None:
     """A role started in the wrong directory fails with one sentence."""
     with pytest.raises(CatalogError, match="no catalog"):
-        run_analyser(tmp_path, lambda: None, threading.Event(), make_detector=FakeDetector)
+        run_analyser(tmp_path, "", lambda: None, threading.Event(), make_detector=lambda *_: FakeDetector())

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from beholden.analyse.detect.card import read_card
-from beholden.analyse.detect.nanodet import DEFAULT_CARD, NanoDet
+from beholden.analyse.detect.network import DEFAULT_CARD, Network
 from beholden.analyse.detect.refusal import ModelRefusedError, forbidden
 from beholden.model.errors import BeholdenError
 from beholden.model.event import ObjectClass
@@ -91,7 +91,7 @@ def make_card(tmp_path: Path) -> MakeCard:
 
 def test_a_harmless_model_loads(make_card: MakeCard) -> None:
     """The samples below differ from this one in what is refused, and in nothing else."""
-    assert NanoDet(make_card()).detect([np.zeros((32, 32, 3), np.uint8)]) == [[]]
+    assert Network(make_card()).detect([np.zeros((32, 32, 3), np.uint8)]) == [[]]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_harmless_model_loads(make_card: MakeCard) -> None:
 def test_a_class_about_who_is_refused(make_card: MakeCard, label: str, told: str) -> None:
     """A model with such a class does not load, and the reason names class and kind."""
     with pytest.raises(ModelRefusedError) as refusal:
-        NanoDet(make_card(label=label))
+        Network(make_card(label=label))
     assert repr(label) in refusal.value.message
     assert told in refusal.value.message
     assert refusal.value.next_step
@@ -122,25 +122,25 @@ def test_a_class_about_who_is_refused(make_card: MakeCard, label: str, told: str
 def test_an_output_named_so_is_refused(make_card: MakeCard, scores: str) -> None:
     """The output's name is enough, whatever its shape."""
     with pytest.raises(ModelRefusedError):
-        NanoDet(make_card(scores=scores))
+        Network(make_card(scores=scores))
 
 
 def test_an_output_that_is_neither_scores_nor_boxes_is_refused(make_card: MakeCard) -> None:
     """An embedding under a harmless name has a shape that gives it away."""
     with pytest.raises(ModelRefusedError, match="neither class scores nor boxes"):
-        NanoDet(make_card(extra={"out_7": (1, 512)}))
+        Network(make_card(extra={"out_7": (1, 512)}))
 
 
 def test_labels_inside_the_weights_are_read(make_card: MakeCard) -> None:
     """Class names many exporters leave in a model's metadata count too."""
     with pytest.raises(ModelRefusedError, match="gender"):
-        NanoDet(make_card(metadata={"names": "{0: 'male', 1: 'female'}"}))
+        Network(make_card(metadata={"names": "{0: 'male', 1: 'female'}"}))
 
 
 def test_changed_weights_are_refused(make_card: MakeCard) -> None:
     """Weights that are not those of the card do not load."""
     with pytest.raises(BeholdenError) as error:
-        NanoDet(make_card(sha256="0" * 64))
+        Network(make_card(sha256="0" * 64))
     assert error.value.code == "model_changed"
 
 
@@ -149,7 +149,7 @@ def test_missing_weights_are_told_plainly(make_card: MakeCard) -> None:
     path = make_card()
     (path.parent / "tiny.onnx").unlink()
     with pytest.raises(BeholdenError, match=r"tiny\.onnx") as error:
-        NanoDet(path)
+        Network(path)
     assert error.value.code == "model_missing"
 
 
@@ -165,7 +165,7 @@ def test_a_bad_card_is_told_plainly(tmp_path: Path, text: str) -> None:
 
 def test_the_default_model_is_what_its_card_says() -> None:
     """It loads, knows COCO's 80 classes, and finds nothing in an empty picture."""
-    detector = NanoDet()
+    detector = Network()
     assert len(detector.card.classes) == 80
     assert {kind for _, kind in detector.card.classes if kind} == {kind.value for kind in ObjectClass}
     assert detector.card.accuracy
@@ -185,7 +185,7 @@ def test_notices_travel_with_the_weights(tmp_path: Path) -> None:
     ):
         assert part in notice
     shutil.copytree(DEFAULT_CARD.parent, tmp_path / "models")
-    assert NanoDet(tmp_path / "models" / DEFAULT_CARD.name)
+    assert Network(tmp_path / "models" / DEFAULT_CARD.name)
 
 
 @given(st.text(max_size=30))

@@ -12,7 +12,7 @@ import pytest
 from beholden.analyse.decode import Decoded
 from beholden.analyse.detect.crops import detect_in
 from beholden.analyse.detect.detector import Picture
-from beholden.analyse.detect.nanodet import NanoDet
+from beholden.analyse.detect.network import Network
 from beholden.analyse.detect.overlap import overlaps
 from beholden.analyse.events import Phase
 from beholden.analyse.feed import Feed
@@ -37,7 +37,7 @@ def ground_truth(path: Path) -> dict[int, np.ndarray]:
 
 def average_precision(clip: Path, truth: dict[int, np.ndarray], every: int) -> float:
     """AP of persons at an overlap of 0.5, all points."""
-    detector = NanoDet(minimum_score=0.05)
+    detector = Network(minimum_score=0.05)
     judged: list[tuple[float, bool]] = []
     total = 0
     with av.open(str(clip)) as container:
@@ -54,7 +54,7 @@ def average_precision(clip: Path, truth: dict[int, np.ndarray], every: int) -> f
     return float(np.sum(np.diff(np.concatenate([[0], hits / total])) * best))
 
 
-def judge(detector: NanoDet, picture: Picture, truth: np.ndarray) -> list[tuple[float, bool]]:
+def judge(detector: Network, picture: Picture, truth: np.ndarray) -> list[tuple[float, bool]]:
     """(score, whether it is a person not found yet) for each detection."""
     height, width = picture.shape[:2]
     found = [item for item in detector.detect([picture])[0] if item.kind is ObjectClass.PERSON]
@@ -85,7 +85,7 @@ def events_of(clip: Path, mode: str = "always") -> list[tuple[ObjectClass, int, 
     """(class, start, end) of every event the analyser's two halves make of an H.264 clip."""
     stream, clock = coded(clip), FakeClock()
     feed = Feed(clock)
-    watch, teller, detector = Watch(1, mode, feed, clock), Teller(1, clock), NanoDet()
+    watch, teller, detector = Watch(1, mode, feed, clock), Teller(1, clock), Network()
     feed.put(stream.video)
     changes = []
     for unit in stream.units:

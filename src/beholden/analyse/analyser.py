@@ -23,6 +23,7 @@ from beholden.analyse.feed import Feed
 from beholden.analyse.hooks import Hooks
 from beholden.analyse.keeper import Keeper
 from beholden.analyse.mailbox import Backlog, Look
+from beholden.analyse.note import DecodingNote
 from beholden.analyse.receive import Connect, Receiver, StreamId
 from beholden.analyse.tell import Teller
 from beholden.analyse.watch import Watch
@@ -42,10 +43,12 @@ _BATCH = 8
 class Seen:
     """One camera in the analyser."""
 
-    def __init__(self, config: CameraConfig, clock: Clock, hooks: Hooks, backlog: Backlog) -> None:
+    def __init__(
+        self, config: CameraConfig, clock: Clock, hooks: Hooks, backlog: Backlog, note: DecodingNote | None
+    ) -> None:
         self.config = config
         self.feed = Feed(clock)
-        self.watch = Watch(config.id, config.analyse, self.feed, clock, hooks, backlog)
+        self.watch = Watch(config.id, config.analyse, self.feed, clock, hooks, backlog, note)
         self.teller = Teller(config.id, clock)
         self.silent = True
 
@@ -66,9 +69,12 @@ class Analyser:
         recorder_socket: Callable[[int], Path],
         clock: Clock,
         hooks: Hooks | None = None,
+        note: DecodingNote | None = None,
     ) -> None:
         self._detector = detector
         self._hooks = hooks or Hooks()
+        self._note = note
+        self._pauses = note.pauses() if note is not None else {}
         self._keeper = keeper
         self._backlog = Backlog()
         self._allowance = Allowance(clock)
@@ -147,7 +153,7 @@ class Analyser:
             },
             "detector": {
                 "name": self._detector.card.name,
-                "backend": "ONNX Runtime, CPU",
+                "backend": self._detector.backend,
                 "milliseconds": max((row["detector_ms"] for row in cameras), default=0.0),
             },
         }
@@ -160,7 +166,11 @@ class Analyser:
             return
         if seen is not None:
             self._leaving.append(seen)
-        self._cameras[camera] = Seen(config, self._clock, self._hooks, self._backlog)
+        self._cameras[camera] = Seen(config, self._clock, self._hooks, self._backlog, self._note)
+        if (seconds := self._pauses.pop(camera, 0)) > 0:
+            self._cameras[camera].watch.quarantine.impose(
+                seconds, "the analyser died while it decoded this camera's pictures"
+            )
 
     def _streams_by_shard(self) -> dict[int, dict[StreamId, Feed]]:
         shards: dict[int, dict[StreamId, Feed]] = {}
@@ -242,8 +252,8 @@ class Analyser:
             for single in batch:  # find out whose picture it was; the others go on
                 self._detect_batch([single])
             return
-        took, own = self._clock.monotonic() - started, time.thread_time() - used
-        self._allowance.spend(own if own > took / 2 else took)  # a backend may work in threads of its own
+        took = self._clock.monotonic() - started
+        self._allowance.spend(time.thread_time() - used)  # engines work in the thread that asks
         each = took * 1000 / len(batch)
         for (seen, look), crops, detections in zip(batch, asked, found, strict=True):
             seen.teller.detector_ms = round(each, 1)

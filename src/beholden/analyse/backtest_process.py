@@ -16,16 +16,15 @@ import structlog
 
 from beholden.analyse import seen_files
 from beholden.analyse.backtest import CancelledError, Runner
+from beholden.analyse.detect.choice import card_of
 from beholden.analyse.detect.detector import Detector
-from beholden.analyse.detect.nanodet import NanoDet
+from beholden.analyse.detect.network import Network
 from beholden.catalog import Catalog, CatalogError, backtests, segments
-from beholden.model.errors import BeholdenError
 from beholden.model.time import Clock, SystemClock
 
 log = structlog.get_logger()
 _CONTEXT = multiprocessing.get_context("spawn")  # never fork a process that has threads
 _TIDY_SECONDS = 600.0
-MODELS = "models"
 
 
 class Bench:
@@ -146,15 +145,5 @@ def yield_to_others() -> None:
 
 
 def open_model(data_dir: Path, model: str) -> Detector:
-    """The detector of that name: a model card ``models/NAME.toml`` of the data directory, or the one that
-    came along. BeholdenError ``model_not_found``, or what is wrong with it."""
-    if not model:
-        return NanoDet()
-    card = data_dir / MODELS / f"{model}.toml"
-    if "/" in model or model.startswith(".") or not card.exists():
-        raise BeholdenError(
-            "model_not_found",
-            f"There is no model {model!r}.",
-            f"Put its card into {data_dir / MODELS}, as {model}.toml.",
-        )
-    return NanoDet(card)
+    """The detector of that name. BeholdenError ``model_not_found``, or what is wrong with it."""
+    return Network(card_of(data_dir, model))

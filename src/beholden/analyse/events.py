@@ -1,7 +1,7 @@
 """From tracks to events: what is worth telling, once, with its best still.
 
 Rules (docs/design/analyse.md says why):
-* an event begins when an object was seen at least three times over 0.6 s, surely enough, and moved; a
+* an event begins when an object was seen at least three times over 0.4 s, surely enough, and moved; a
   person also when they stand still for five seconds;
 * it ends when the object was not seen for three seconds, or did not move for sixty;
 * what has ended by standing still is not told again while it stays there.
@@ -23,7 +23,7 @@ from beholden.model.frame import TrackedObject
 
 UNSEEN_MS = 3000
 _LEAST_HITS = 3
-_LEAST_MS = 600
+_LEAST_MS = 380  # three pictures at five a second
 _SURE = 0.5
 _STANDING_MS = 5000
 _STANDING_HITS = 8

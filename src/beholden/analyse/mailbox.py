@@ -12,6 +12,7 @@ from beholden.model.time import Clock
 
 OLDEST_SECONDS = 1.0
 _MOST_BYTES = 96 * 1024 * 1024
+_MOST_LIVE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,12 @@ class Backlog:
 class _Waiting:
     look: Look
     since: float
-    claimed: int  # bytes of the backlog; 0: the next look may replace it
+    claimed: int  # bytes of the backlog
 
 
 class Mailbox:
-    """The looks of one camera. A live look gives way to the next one; those of a replayed GOP wait in line,
-    a second at most and while the backlog has room. An end is not lost."""
+    """The looks of one camera, in order. They wait a second at most, and while the backlog has room. An end
+    is not lost."""
 
     def __init__(self, clock: Clock, backlog: Backlog) -> None:
         self._clock = clock
@@ -72,12 +73,16 @@ class Mailbox:
         return bool(self._looks) or self._ended
 
     def put(self, look: Look, *, in_line: bool = False) -> None:
-        """Add a look. It replaces one nobody has taken, unless that waits in line; what moved in the
-        replaced one still counts."""
+        """Add a look. Four live ones wait at most, since pictures may come in bursts: then the oldest gives
+        way, and what moved in it still counts. Those of a replayed GOP all wait. Without room in the backlog
+        a look replaces the one before."""
         with self._lock:
-            claimed = look.size if in_line and self._backlog.claim(look.size) else 0
-            if self._looks and not self._looks[-1].claimed:
-                look = _with_motion_of(look, self._looks.pop().look)
+            if not in_line and len(self._looks) >= _MOST_LIVE:
+                left_out = self._pop()
+                self._looks[0].look = _with_motion_of(self._looks[0].look, left_out)
+            claimed = look.size if self._backlog.claim(look.size) else 0
+            if self._looks and not claimed:
+                look, claimed = _with_motion_of(look, self._looks[-1].look), self._looks.pop().claimed
             self._looks.append(_Waiting(look, self._clock.monotonic(), claimed))
 
     def end(self) -> None:

@@ -35,6 +35,12 @@ class Quarantine:
         self._failures = self._limit - 1  # after the pause one more failure is enough
         return True
 
+    def impose(self, seconds: float, reason: str) -> None:
+        """Pause now, for a reason found elsewhere."""
+        self.reason = reason
+        self._until = self._clock.monotonic() + seconds
+        self._failures = self._limit - 1
+
     def succeeded(self) -> None:
         """It works again."""
         if self._failures:

@@ -10,13 +10,14 @@ import structlog
 
 from beholden.analyse.analyser import Analyser
 from beholden.analyse.backtest_process import Bench
+from beholden.analyse.detect.choice import open_detector
 from beholden.analyse.detect.detector import Detector
-from beholden.analyse.detect.nanodet import NanoDet
 from beholden.analyse.hooks import Hooks
 from beholden.analyse.keeper import Keeper
 from beholden.analyse.listen import Listener
 from beholden.analyse.mask import Masks
 from beholden.analyse.memory import CatalogShelf, Memory
+from beholden.analyse.note import DecodingNote
 from beholden.analyse.ruling import Ruling
 from beholden.analyse.sink import CatalogSink
 from beholden.bus.local import BusClient, ThreadedBusServer, socket_path
@@ -31,12 +32,13 @@ _POLL_SECONDS = 1.0
 
 def run_analyser(
     data_dir: Path,
+    model: str,
     heartbeat: Callable[[], None],
     stop: threading.Event,
     *,
-    make_detector: Callable[[], Detector] = NanoDet,
+    make_detector: Callable[[Path, str], Detector] = open_detector,
 ) -> None:
-    """Analyse the cameras of a data directory until ``stop``.
+    """Analyse the cameras of a data directory with a model ("": the one that came along) until ``stop``.
 
     ``heartbeat`` is called about once a second while every thread works; a supervisor that misses it
     starts the process again. BeholdenError when the catalog or the model cannot be used.
@@ -47,8 +49,8 @@ def run_analyser(
         orphans = sink.end_orphans()
         if orphans:
             log.info("ended events of an analyser that died", events=orphans)
-        detector = make_detector()
-        log.info("detector loaded", model=detector.card.name)
+        detector = make_detector(data_dir, model)
+        log.info("detector loaded", model=detector.card.name, engine=detector.backend)
         _serve(data_dir, catalog, sink, detector, heartbeat, stop)
     finally:
         catalog.close()
@@ -76,6 +78,7 @@ def _serve(
     listener = Listener(
         memory, ruling, BusClient.connect, lambda shard: socket_path(data_dir, f"recorder-{shard}")
     )
+    note = DecodingNote(data_dir, SystemClock())
     analyser = Analyser(
         detector,
         keeper,
@@ -83,6 +86,7 @@ def _serve(
         lambda shard: socket_path(data_dir, f"recorder-{shard}"),
         SystemClock(),
         Hooks([memory, ruling], [memory.motion], masks.privacy, masks.motion),  # listeners are joined here
+        note,
     )
     memory.start()
     bench = Bench(data_dir, SystemClock())
@@ -94,6 +98,7 @@ def _serve(
         bench.close()
         listener.close()
         analyser.close()
+        note.close()
         keeper.close()
         memory.close()
         server.close()

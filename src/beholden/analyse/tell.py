@@ -32,6 +32,7 @@ class Teller:
         self._told_objects = False
         self.quarantine = Quarantine(clock, _MOST_FAILURES)
         self.detector_ms = 0.0
+        self.found: Sequence[Detection] = ()  # in the last picture the detector was shown
 
     @property
     def open_events(self) -> int:
@@ -86,7 +87,7 @@ class Teller:
         self, look: Look, detections: Sequence[Detection], crops: Sequence[Crop] = ()
     ) -> list[EventChange]:
         """What the detector found in a picture it was shown, in whole or in these crops."""
-        self._looked_ms = look.picture.at_ms
+        self._looked_ms, self.found = look.picture.at_ms, detections
         sparse = look.interval_ms > SPARSE_MS
         tracked = self._tracker.update(detections, look.picture.at_ms, sparse=sparse)
         size = look.picture.width, look.picture.height

@@ -60,7 +60,7 @@ class Tracker:
             lost_track_buffer=round(_LOST_SECONDS * 30),  # counted in thirtieths of a second
             frame_rate=_FPS,
             track_activation_threshold=WEAKEST_TO_BEGIN,
-            minimum_consecutive_frames=2,
+            minimum_consecutive_frames=1,
             minimum_iou_threshold=0.1,
             high_conf_det_threshold=_HELD,
         )

@@ -7,6 +7,7 @@ is decoded after all, and every picture from then on until it is quiet again.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 
 import cv2
@@ -17,7 +18,8 @@ from beholden.analyse.feed import Feed, Item, Lost
 from beholden.analyse.gop import LONGEST_MS, Gop, UsualRate
 from beholden.analyse.hooks import Hooks
 from beholden.analyse.mailbox import Backlog, Look, Mailbox
-from beholden.analyse.motion import MotionDetector
+from beholden.analyse.motion import Motion, MotionDetector
+from beholden.analyse.note import DecodingNote
 from beholden.analyse.quarantine import Quarantine
 from beholden.model.media import AccessUnit, VideoFormat
 from beholden.model.time import Clock, ticks_to_ms
@@ -45,9 +47,11 @@ class Watch:
         clock: Clock,
         hooks: Hooks | None = None,
         backlog: Backlog | None = None,
+        note: DecodingNote | None = None,
     ) -> None:
         self.camera = camera
         self._hooks = hooks or Hooks()
+        self._note = note
         self.mode = mode  # "balanced" | "always" | "keyframes"
         self.feed = feed
         self.mailbox = Mailbox(clock, backlog or Backlog())
@@ -122,7 +126,8 @@ class Watch:
             return
         try:
             self._settle(unit)
-            pictures = self._decode(self._decoder, unit, in_line=in_line)
+            with self._note.decoding(self.camera) if self._note else contextlib.nullcontext():
+                pictures = self._decode(self._decoder, unit, in_line=in_line)
         except (DecodeError, cv2.error) as error:
             self._rouse("")
             self._failed(str(error))
@@ -165,31 +170,23 @@ class Watch:
                 self._wake(self._gop, [unit], "its keyframes come too rarely to wait for them")
             return 0
         before, self._gop = self._gop, Gop(unit)
-        background = self._motion.copy()
         pictures = decoder.decode_keyframe(unit.data(), unit.pts)
         for picture in pictures:
-            if self._differs(picture):
-                self._motion = background
+            masked = self._hooks.masked(self.camera, picture)
+            if masked is None:
+                continue
+            trial = self._motion.copy()
+            motion = trial.look(masked.luma(), masked.at_ms)
+            if motion.regions or motion.settling or self._looked_into(decoder, before, unit):
                 self._wake(before, [unit], "something moves")
-                return len(pictures)
-        if (
-            before is not None
-            and self._suspicious(before, unit)
-            and self._moves_in(decoder, before, background)
-        ):
-            self._motion = background
-            self._wake(before, [unit], "something moves")
-            return len(pictures)
-        for picture in pictures:
-            self._see(picture, in_line=False)
+                break
+            self._motion = trial
+            self._pass_on(masked, motion, in_line=False)
         return len(pictures)
 
-    def _differs(self, picture: Decoded) -> bool:
-        masked = self._hooks.masked(self.camera, picture)
-        if masked is None:
-            return False
-        motion = self._motion.copy().look(masked.luma(), masked.at_ms, self._hooks.ignored(self.camera))
-        return bool(motion.regions) or motion.settling
+    def _looked_into(self, decoder: Decoder, before: Gop | None, unit: AccessUnit) -> bool:
+        """Whether there was reason to decode the GOP before, and something moves in it."""
+        return before is not None and self._suspicious(before, unit) and self._moves_in(decoder, before)
 
     def _suspicious(self, before: Gop, unit: AccessUnit) -> bool:
         at_ms = ticks_to_ms(unit.pts)
@@ -199,9 +196,9 @@ class Watch:
         self._probe_ms = at_ms + _PROBE_MS
         return True
 
-    def _moves_in(self, decoder: Decoder, gop: Gop, background: MotionDetector) -> bool:
+    def _moves_in(self, decoder: Decoder, gop: Gop) -> bool:
         """Decode a whole GOP to see whether something moves in it."""
-        trial, due_ms, moves = background.copy(), 0, False
+        trial, due_ms, moves = self._motion.copy(), 0, False
         for unit in gop.units:
             for picture in decoder.decode(unit.data(), unit.pts):
                 if picture.at_ms < due_ms - _EARLY_MS or moves:
@@ -235,22 +232,22 @@ class Watch:
         self.last_picture_ms = picture.at_ms
         if picture.at_ms < self._due_ms - _EARLY_MS:
             return
-        interval = picture.at_ms - self._last_ms if self._last_ms else INTERVAL_MS
-        if interval <= 0:
-            return
-        self._last_ms = picture.at_ms
-        self._due_ms = max(self._due_ms + INTERVAL_MS, picture.at_ms + INTERVAL_MS // 2)
         masked = self._hooks.masked(self.camera, picture)
-        if masked is None:
-            return
-        motion = self._motion.look(masked.luma(), picture.at_ms, self._hooks.ignored(self.camera))
+        if masked is not None and picture.at_ms > self._last_ms:
+            self._pass_on(masked, self._motion.look(masked.luma(), picture.at_ms), in_line=in_line)
+
+    def _pass_on(self, picture: Decoded, motion: Motion, *, in_line: bool) -> None:
+        at_ms = picture.at_ms
+        interval = at_ms - self._last_ms if self._last_ms else INTERVAL_MS
+        self._last_ms = self.last_picture_ms = at_ms
+        self._due_ms = max(self._due_ms + INTERVAL_MS, at_ms + INTERVAL_MS // 2)
         if motion.regions or motion.settling:
-            self._moved_ms = picture.at_ms
+            self._moved_ms = at_ms
         self.motion_fraction = motion.fraction
-        self._hooks.tell_motion(self.camera, masked, motion)
+        self._hooks.tell_motion(self.camera, picture, motion)
         self.last_look_at = self._clock.monotonic()
         self._looks.append(self.last_look_at)
-        self.mailbox.put(Look(masked, motion, interval), in_line=in_line)
+        self.mailbox.put(Look(picture, motion, interval), in_line=in_line)
 
     def _failed(self, reason: str) -> None:
         if self.quarantine.failed(reason):

@@ -22,6 +22,7 @@ from beholden.cli.camera import try_command as camera_test
 from beholden.cli.hold import add as hold_add
 from beholden.cli.hold import list_command as hold_list
 from beholden.cli.hold import release as hold_release
+from beholden.cli.model import check as model_check
 from beholden.cli.place import add as place_add
 from beholden.cli.place import change as place_change
 from beholden.cli.place import ground as place_ground
@@ -57,6 +58,7 @@ app = typer.Typer(
     **_PLAIN,  # type: ignore[arg-type]
 )
 camera = typer.Typer(help="Add, test, change and remove cameras.", **_PLAIN)  # type: ignore[arg-type]
+model = typer.Typer(help="Models that detect.", **_PLAIN)  # type: ignore[arg-type]
 user = typer.Typer(help="Accounts and what they may see.", **_PLAIN)  # type: ignore[arg-type]
 volume = typer.Typer(help="Storage directories, their tiers and limits.", **_PLAIN)  # type: ignore[arg-type]
 hold = typer.Typer(help="Footage that no rule may delete.", **_PLAIN)  # type: ignore[arg-type]
@@ -72,6 +74,8 @@ camera.command("list")(camera_list.list_cameras)
 camera.command("test")(camera_test.try_camera)
 camera.command("change")(camera_change.change)
 camera.command("remove")(camera_remove.remove)
+app.add_typer(model, name="model")
+model.command("check")(model_check.check)
 app.add_typer(user, name="user")
 user.command("add")(user_add.add)
 user.command("list")(user_list.list_users)

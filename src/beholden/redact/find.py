@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from beholden.analyse.detect.detector import Detector, Picture
-from beholden.analyse.detect.nanodet import NanoDet
+from beholden.analyse.detect.network import Network
 from beholden.model.errors import BeholdenError
 from beholden.model.event import Box, ObjectClass
 
@@ -40,7 +40,7 @@ class PeopleFinder:
 
     def __init__(self, detector: Detector | None = None, weights: Path = FACE_WEIGHTS) -> None:
         """BeholdenError when a model is missing or changed."""
-        self._detector = detector or NanoDet(minimum_score=_PERSON_SCORE)
+        self._detector = detector or Network(minimum_score=_PERSON_SCORE)
         _check_weights(weights)
         cv2.setNumThreads(1)
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # its hints are not ours

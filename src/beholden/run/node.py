@@ -56,7 +56,7 @@ def wanted_roles(settings: Settings, catalog: Catalog) -> list[RoleSpec]:
         shards = sorted({0, *cameras.shards(conn)})
     return [
         *(RoleSpec("recorder", n, "beholden.record.role:run_recorder", (data, n)) for n in shards),
-        RoleSpec("analyser", None, "beholden.analyse.role:run_analyser", (data,)),
+        RoleSpec("analyser", None, "beholden.analyse.role:run_analyser", (data, settings.model)),
         RoleSpec("web", None, "beholden.run.web_process:run", (settings,)),
     ]
 

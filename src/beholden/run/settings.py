@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     tls_cert: Path | None = None  # PEM, with its chain; only when no proxy in front speaks TLS
     tls_key: Path | None = None
     logs: Literal["console", "json"] = "console"
+    model: str = ""  # models/NAME.toml in the data directory; empty for the detector that came along
 
     @model_validator(mode="after")
     def _check_together(self) -> Settings:

@@ -11,10 +11,14 @@ from typing import Any
 from beholden.analyse.detect.refusal import refuse_names
 from beholden.model.errors import BeholdenError
 
+FAMILIES = ("nanodet", "picodet", "yolox", "dfine", "deim", "rtdetr")
+
 
 @dataclass(frozen=True, slots=True)
 class InputCard:
-    """How a picture becomes the model's input. ``mean`` and ``deviation`` are per channel, 0..255."""
+    """How a picture becomes the model's input. ``mean`` and ``deviation`` are per channel, 0..255. A
+    ``stretch``ed picture fills the input and changes its shape. ``sizes`` names a second input that is told
+    the input's width and height, as D-FINE's exports want."""
 
     name: str
     height: int
@@ -23,17 +27,23 @@ class InputCard:
     fill: int  # grey value beside the picture, which lies top left
     mean: tuple[float, float, float]
     deviation: tuple[float, float, float]
+    stretch: bool = False
+    sizes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputCard:
-    """What the outputs mean: per stride scores [1, cells, classes] and distances [1, cells, 4 * bins]."""
+    """Which outputs mean what; ``heads.py`` has the shapes. What a family does not use stays empty."""
 
-    strides: tuple[int, ...]
-    scores: tuple[str, ...]
-    distances: tuple[str, ...]
-    bins: int
-    overlap: float  # boxes of one class that overlap more (IoU) are one
+    strides: tuple[int, ...] = ()
+    scores: tuple[str, ...] = ()
+    distances: tuple[str, ...] = ()
+    joined: str = ""
+    boxes: str = ""
+    labels: str = ""
+    bins: int = 0
+    decoded: bool = False  # YOLOX: boxes are pixels already
+    overlap: float = 1.0  # boxes of one class that overlap more (IoU) are one
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +122,7 @@ def _card(document: dict[str, Any]) -> ModelCard:
         sha256=str(model["sha256"]),
         classes=tuple((str(item["name"]), str(item.get("kind", ""))) for item in document["classes"]),
         input=_input(document["input"]),
-        output=_output(document["output"]),
+        output=_output(str(model["family"]), document["output"]),
         accuracy=tuple(Accuracy(**item) for item in document.get("accuracy", [])),
     )
 
@@ -128,20 +138,45 @@ def _input(item: dict[str, Any]) -> InputCard:
         fill=int(item["fill"]),
         mean=_triple(item["mean"]),
         deviation=_triple(item["deviation"]),
+        stretch=bool(item.get("stretch", False)),
+        sizes=str(item.get("sizes", "")),
     )
 
 
-def _output(item: dict[str, Any]) -> OutputCard:
+def _output(family: str, item: dict[str, Any]) -> OutputCard:
     card = OutputCard(
-        strides=tuple(int(stride) for stride in item["strides"]),
-        scores=tuple(str(name) for name in item["scores"]),
-        distances=tuple(str(name) for name in item["distances"]),
-        bins=int(item["bins"]),
-        overlap=float(item["overlap"]),
+        strides=tuple(int(stride) for stride in item.get("strides", ())),
+        scores=_listed(item.get("scores", ())),
+        distances=_listed(item.get("distances", ())),
+        joined=str(item.get("joined", "")),
+        boxes=str(item.get("boxes", "")),
+        labels=str(item.get("labels", "")),
+        bins=int(item.get("bins", 0)),
+        decoded=bool(item.get("decoded", False)),
+        overlap=float(item.get("overlap", 1.0)),
     )
-    if not len(card.strides) == len(card.scores) == len(card.distances):
-        raise ValueError("output.strides, scores and distances have one entry per stride")
+    if family in FAMILIES and (missing := _incomplete(family, card)):
+        raise ValueError(missing)
     return card
+
+
+def _incomplete(family: str, card: OutputCard) -> str:
+    """What a family's outputs lack; empty when they are complete."""
+    if family == "yolox":
+        return "" if card.joined and card.strides else "yolox needs output.joined and output.strides"
+    if card.boxes:
+        return "" if len(card.scores) == 1 else "output.boxes needs exactly one output.scores"
+    if family in ("dfine", "deim", "rtdetr"):
+        return f"{family} needs output.boxes and output.scores"
+    if not card.strides or card.bins < 2:
+        return f"{family} needs output.strides and output.bins"
+    if card.joined or len(card.strides) == len(card.scores) == len(card.distances):
+        return ""
+    return "output.strides, scores and distances have one entry per stride"
+
+
+def _listed(names: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(str(name) for name in names)
 
 
 def _triple(values: list[float]) -> tuple[float, float, float]:
@@ -152,7 +187,8 @@ def _triple(values: list[float]) -> tuple[float, float, float]:
 def _names(card: ModelCard) -> list[str]:
     names = [name for pair in card.classes for name in pair]
     if card.output is not None:
-        names += [*card.output.scores, *card.output.distances]
+        output = card.output
+        names += [*output.scores, *output.distances, output.joined, output.boxes, output.labels]
     return names
 
 

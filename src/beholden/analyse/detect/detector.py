@@ -27,6 +27,11 @@ class Detector(Protocol):
         """(width, height) of a picture that it sees without shrinking it."""
         ...
 
+    @property
+    def backend(self) -> str:
+        """What runs it, for people."""
+        ...
+
     def detect(self, pictures: Sequence[Picture]) -> list[list[Detection]]:
         """For each picture its detections, best first. Raises DetectorError when the model fails."""
         ...

@@ -25,6 +25,10 @@ class FakeDetector:
     def shown(self) -> tuple[int, int]:
         return 416, 256
 
+    @property
+    def backend(self) -> str:
+        return "fake"
+
     def detect(self, pictures: Sequence[Picture]) -> list[list[Detection]]:
         self.batches.append(len(pictures))
         if self.broken:

@@ -10,16 +10,17 @@ from beholden.analyse.detect.card import InputCard
 from beholden.analyse.detect.detector import Picture
 
 
-def fit(height: int, width: int, card: InputCard) -> float:
-    """The factor by which a picture is shrunk or grown to fit."""
-    return min(card.height / height, card.width / width)
+def fit(height: int, width: int, card: InputCard) -> tuple[float, float]:
+    """The factors across and down by which a picture is shrunk or grown to fit."""
+    across, down = card.width / width, card.height / height
+    return (across, down) if card.stretch else (min(across, down), min(across, down))
 
 
 def letterbox(picture: Picture, card: InputCard) -> NDArray[np.float32]:
     """The input [3, height, width] of a picture: scaled, top left, the rest filled, normalised."""
     height, width = picture.shape[:2]
-    scale = fit(height, width, card)
-    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
+    across, down = fit(height, width, card)
+    rows, columns = max(1, round(height * down)), max(1, round(width * across))
     shrunk = cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_LINEAR)
     if card.colour == "rgb":
         shrunk = shrunk[..., ::-1]

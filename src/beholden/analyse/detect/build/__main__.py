@@ -14,7 +14,7 @@ from beholden.analyse.detect.build.convert import convert
 from beholden.analyse.detect.build.frozen import read_graph
 from beholden.analyse.detect.build.packages import fetch
 from beholden.analyse.detect.card import read_card
-from beholden.analyse.detect.nanodet import DEFAULT_CARD
+from beholden.analyse.detect.network import DEFAULT_CARD
 
 OUTPUT_NAMES = (
     "scores_8",
