@@ -15,6 +15,8 @@ from beholden.catalog.segments import Stored
 from beholden.model.gap import GapCause
 from beholden.model.time import FakeClock
 from beholden.record.shelf import Shelf, usable_shelves
+from beholden.store import sidecars
+from beholden.store.sidecars import SideKind
 from beholden.store.store import StoreError
 
 T0 = 1_795_472_104_250
@@ -75,14 +77,18 @@ def test_what_no_player_could_open_is_set_aside(place: Any) -> None:
 
 
 def test_missing_files_become_explained_gaps_on_every_volume(place: Any) -> None:
-    """A row whose file is gone: the row goes, a gap says so, the journal has it."""
+    """A row whose file is gone: the row goes, a gap says so, the journal has it; what was seen goes too."""
     second = place.add_volume("second")
     other = place.add_camera("b")
     keys = place.put_both(4)
     theirs = place.put_both(2, camera=other, volume=second)
+    for each in keys[:2]:
+        assert sidecars.append(place.store.path, each, SideKind.MOTION, [(each.start_ms, b"moved")])
     place.store.path_of(keys[1]).unlink()
     place.stores[second].path_of(theirs[1]).unlink()
     run(place)
+    seen = sidecars.sidecar_path(place.store.path, keys[0], SideKind.MOTION)
+    assert [block.segment_ms for block in sidecars.read_blocks(seen, SideKind.MOTION)] == [keys[0].start_ms]
     assert place.keys() == [keys[0], keys[2], keys[3]]
     (gap,) = place.gaps()
     assert (gap.cause, gap.start_ms, gap.end_ms) == (GapCause.FILE_MISSING, T0 + 3000, T0 + 6000)

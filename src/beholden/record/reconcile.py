@@ -130,6 +130,7 @@ class Reconciler:
             else:
                 gone.append(row)
         if gone:
+            shelf.store.delete_many([row.key for row in gone])  # what was seen in them goes as well
             self._put(_forgetting(gone, by))
         return len(gone)
 
