@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> Figures:
             "files_seconds": _timed(lambda: [path.read_bytes() for path in single.rglob("*.side")]),
             "megabytes": size / 1e6,
         }
-        found = len(search([root], 1, small, _START_MS, end, 10).stretches)
+        found = search([root], 1, small, _START_MS, end, 10).total
     note = f"{options.days} days, {options.busy:.0%} of minutes busy; {found} stretches in the rectangle."
     return Figures(named, [], [], [note])
 

@@ -69,7 +69,7 @@ def root(tmp_path: Path) -> Path:
 def test_only_the_rectangle_asked_for(root: Path) -> None:
     """Motion on the left is not found on the right; the whole picture finds both, over midnight too."""
     remember(root, {5: LEFT[:1], 6: LEFT[-1:], 400: RIGHT[3:4]}, 600)
-    assert find(root, LEFT, 0, 600) == MotionFound([stretch(5, 7, 2)], 600)
+    assert find(root, LEFT, 0, 600) == MotionFound([stretch(5, 7, 2)], 1, 600)
     assert find(root, RIGHT, 0, 600).stretches == [stretch(400, 401, 1)]
     assert find(root, list(range(CELLS)), 0, 600).stretches == [stretch(5, 7, 2), stretch(400, 401, 1)]
     assert find(root, cells_within(0.4, 0.4, 0.6, 0.6), 0, 600).stretches == []
@@ -79,9 +79,9 @@ def test_the_range_is_kept_to_the_second(root: Path) -> None:
     """Motion outside [start, end) is not found, and not counted as watched."""
     remember(root, dict.fromkeys(range(600), LEFT), 600)
     found = find(root, LEFT, 59, 61)
-    assert found == MotionFound([stretch(59, 61, 2)], 2)
+    assert found == MotionFound([stretch(59, 61, 2)], 1, 2)
     assert sum(heat([root], 1, T0 + 59_000, T0 + 61_000).seconds) == 2 * len(LEFT)
-    assert find(root, LEFT, -500, 0) == MotionFound([], 0)
+    assert find(root, LEFT, -500, 0) == MotionFound([], 0, 0)
 
 
 @pytest.mark.parametrize(("gap", "count"), [(0, 3), (4, 3), (5, 2), (20, 1)])
@@ -91,12 +91,20 @@ def test_pauses(root: Path, gap: int, count: int) -> None:
     assert len(find(root, LEFT, 0, 60, gap).stretches) == count
 
 
+def test_the_newest_are_given_and_all_are_counted(root: Path) -> None:
+    """Of many stretches the newest, in order."""
+    remember(root, dict.fromkeys(range(0, 600, 30), LEFT), 600)
+    found = search([root], 1, LEFT, T0, T0 + 600_000, 10, 3)
+    assert found.stretches == [stretch(510, 511, 1), stretch(540, 541, 1), stretch(570, 571, 1)]
+    assert found.total == 20
+
+
 def test_what_is_deleted_is_not_found(root: Path) -> None:
     """A minute that was deleted is neither moved nor watched."""
     keys = remember(root, {5: LEFT, 65: LEFT}, 120)
     volume = Volume.create(root)
     volume.delete(keys[0])
-    assert find(root, LEFT, 0, 120) == MotionFound([stretch(65, 66, 1)], 60)
+    assert find(root, LEFT, 0, 120) == MotionFound([stretch(65, 66, 1)], 1, 60)
 
 
 def test_heat_counts_seconds(root: Path) -> None:

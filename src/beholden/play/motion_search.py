@@ -31,9 +31,10 @@ class MotionStretch:
 
 @dataclass(frozen=True, slots=True)
 class MotionFound:
-    """Stretches in order, and how many seconds of the range were watched at all."""
+    """The newest stretches in order, how many there are in all, and how many seconds were watched."""
 
     stretches: list[MotionStretch]
+    total: int
     watched_seconds: int
 
 
@@ -62,9 +63,16 @@ class _Day:
 
 
 def search(
-    roots: Iterable[Path], camera: int, cells: Sequence[int], start_ms: int, end_ms: int, gap_seconds: int
+    roots: Iterable[Path],
+    camera: int,
+    cells: Sequence[int],
+    start_ms: int,
+    end_ms: int,
+    gap_seconds: int,
+    most: int = 1000,
 ) -> MotionFound:
-    """When something moved in any of these cells, within [start_ms, end_ms). Blocks for the disk."""
+    """When something moved in any of these cells, within [start_ms, end_ms); the newest ``most`` stretches.
+    Blocks for the disk."""
     wanted = np.zeros(CELLS, np.bool_)
     wanted[list(cells)] = True
     moved, watched = [np.zeros(0, np.int64)], 0
@@ -74,7 +82,9 @@ def search(
         if rows.size:
             block, begins = np.unique(day.block[rows], return_index=True)
             moved.append(_seconds(day.first[block], np.bitwise_or.reduceat(day.bits[rows], begins)))
-    return MotionFound(_stretches(np.unique(np.concatenate(moved)), gap_seconds), watched)
+    seconds = np.sort(np.concatenate(moved))
+    total, stretches = _stretches(seconds[np.diff(seconds, prepend=-1) > 0], gap_seconds, most)
+    return MotionFound(stretches, total, watched)
 
 
 def heat(roots: Iterable[Path], camera: int, start_ms: int, end_ms: int) -> MotionHeat:
@@ -104,7 +114,7 @@ def _read(path: Path) -> _Day | None:
     moved = np.unpackbits(heads[:, WORD.size :], axis=1)
     sizes = np.array([len(block.payload) for block in blocks])
     whole = sizes == HEAD_BYTES + moved.sum(axis=1, dtype=np.int64) * WORD.size
-    block, cell = np.nonzero(moved[whole])
+    block, cell = np.divmod(np.flatnonzero(moved[whole].view(np.bool_)), CELLS)
     rows = b"".join(
         item.payload[HEAD_BYTES:] for item, good in zip(blocks, whole.tolist(), strict=True) if good
     )
@@ -136,13 +146,14 @@ def _seconds(first: NDArray[np.int64], words: Words) -> NDArray[np.int64]:
     return first[block] + second
 
 
-def _stretches(seconds: NDArray[np.int64], gap_seconds: int) -> list[MotionStretch]:
+def _stretches(seconds: NDArray[np.int64], gap_seconds: int, most: int) -> tuple[int, list[MotionStretch]]:
     if not seconds.size:
-        return []
+        return 0, []
     breaks = np.flatnonzero(np.diff(seconds) > gap_seconds + 1)
     begins = np.concatenate([[0], breaks + 1])
     ends = np.concatenate([breaks, [seconds.size - 1]])
-    return [
-        MotionStretch(int(seconds[begin]) * 1000, int(seconds[end]) * 1000 + 1000, int(end - begin + 1))
-        for begin, end in zip(begins, ends, strict=True)
+    newest = zip(begins[-most:].tolist(), ends[-most:].tolist(), strict=True)
+    return begins.size, [
+        MotionStretch(int(seconds[begin]) * 1000, int(seconds[end]) * 1000 + 1000, end - begin + 1)
+        for begin, end in newest
     ]

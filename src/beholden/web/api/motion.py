@@ -56,17 +56,16 @@ def get_motion(
         raise BeholdenError(
             "bad_rectangle", "The rectangle is empty or outside the picture.", "Draw it again."
         ) from None
-    found = search(_roots(ctx), camera, cells, start_ms, end_ms, gap)
-    newest = found.stretches[::-1][:limit]
+    found = search(_roots(ctx), camera, cells, start_ms, end_ms, gap, limit)
     return {
         "camera": camera,
         "from": show(start_ms),
         "to": show(end_ms),
         "watched_seconds": found.watched_seconds,
-        "total": len(found.stretches),
+        "total": found.total,
         "stretches": [
             {"start": show(item.start_ms), "end": show(item.end_ms), "seconds": item.seconds}
-            for item in newest
+            for item in reversed(found.stretches)
         ],
     }
 
