@@ -422,6 +422,27 @@ def test_a_catalog_that_is_away_for_a_moment_only_delays(place: Any, monkeypatch
     assert retention.run_once(NEVER) == 2
 
 
+def test_what_the_catalog_refuses_ends_a_pass_and_not_retention(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A constraint that is broken by a fact we do not expect: said in the log, tried again."""
+    from sqlalchemy.exc import IntegrityError
+
+    from beholden.catalog import keeping
+
+    place.put_both(2)
+    retention = place.retention()
+
+    def refuse(_conn: Any) -> Any:
+        raise IntegrityError("insert", {}, Exception())
+
+    monkeypatch.setattr(keeping, "all_cameras", refuse)
+    assert retention.run_once(NEVER) == 0
+    monkeypatch.undo()
+    place.clock.advance(60)
+    assert retention.run_once(NEVER) == 2
+
+
 def test_it_runs_until_it_is_stopped(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pass after pass in a thread of its own, and a stop ends a pass that has much to do."""
     monkeypatch.setattr("beholden.record.retention.PASS_SECONDS", 0.01)

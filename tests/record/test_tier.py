@@ -109,6 +109,17 @@ def test_when_moving_cannot_keep_up_the_oldest_goes(tiers: Any) -> None:
     assert {row.volume for row in tiers.rows()} == {tiers.slow_id}
 
 
+def test_a_limit_is_held_though_nothing_can_be_moved(tiers: Any) -> None:
+    """The slow disk refuses, and the fast one may not hold more: its oldest goes, and the gap says so."""
+    keys = tiers.put_both(10)
+    tiers.slow.broken = True
+    with tiers.catalog.write() as conn:
+        conn.exec_driver_sql("update volume set limit_bytes = 8500 where id = 1")
+    tiers.retain()
+    assert tiers.keys() == keys[2:]
+    assert "the storage reached its limit" in tiers.gaps()[0].detail
+
+
 def test_a_slow_tier_that_is_not_mounted_is_no_place_to_move_to(tiers: Any) -> None:
     """Space is freed by deleting then."""
     tiers.put_both(10)

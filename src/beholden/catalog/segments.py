@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, Row, and_, bindparam, func, select, tuple_, update
 
@@ -50,8 +50,7 @@ class Segment:
     leaving_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A file as those see it who keep, move or delete it: without what is needed to play it."""
 
     key: SegmentKey

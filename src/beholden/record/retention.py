@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from beholden.catalog import Catalog, CatalogError, holds, keeping, usage
 from beholden.catalog.keeping import Keeping
@@ -93,6 +94,8 @@ class Retention:
                 deleted += self._move_old(shelf, shelves, stop)
         except CatalogError as error:
             log.warning("retention waits for the catalog", cause=error.message)
+        except SQLAlchemyError as error:
+            log.error("the catalog refused what retention did", cause=type(error).__name__)
         except OSError as error:
             log.warning("retention could not finish", cause=str(error))
             self._troubles = [*self._troubles, _cannot_delete(error)]
@@ -191,9 +194,10 @@ class Retention:
         lower = below(shelf, shelves)
         if lower is None:
             return self._free(shelf, shelf.shortage + margin, stop)
-        deleted = self._move(shelf, lower, shelf.shortage + margin, _EVER_MS, stop)
-        if shelf.store.free_bytes() < shelf.row.floor_bytes // 2:
-            # Moving is slower than recording: rather the oldest footage than the newest.
+        deleted, moved = self._move(shelf, lower, shelf.shortage + margin, _EVER_MS, stop)
+        is_full = shelf.store.free_bytes() < shelf.row.floor_bytes // 2
+        if is_full or (not moved and shelf.limit_binds):
+            # Moving is slower than recording, or not possible: rather the oldest footage than the newest.
             deleted += self._free(shelf, shelf.shortage, stop)
         return deleted
 
@@ -201,28 +205,31 @@ class Retention:
         lower, days = below(shelf, shelves), shelf.row.move_after_days
         if lower is None or days is None:
             return 0
-        return self._move(shelf, lower, _MOVED_BYTES, self._clock.now_ms() - round(days * DAY_MS), stop)
+        before_ms = self._clock.now_ms() - round(days * DAY_MS)
+        return self._move(shelf, lower, _MOVED_BYTES, before_ms, stop)[0]
 
-    def _move(self, shelf: Shelf, lower: Shelf, needed: int, before_ms: int, stop: threading.Event) -> int:
+    def _move(
+        self, shelf: Shelf, lower: Shelf, needed: int, before_ms: int, stop: threading.Event
+    ) -> tuple[int, int]:
         """Move the oldest footage that ended by an instant to the next tier, making room for it there; held
-        footage too, for it is not deleted. Returns how many files had to go for it."""
+        footage too, for it is not deleted. Returns how many files had to go, and how many bytes moved."""
         with self._catalog.read() as conn:
             oldest = itertools.takewhile(
                 lambda row: row.end_ms <= before_ms, Oldest([]).of_volume(conn, shelf.row.id)
             )
             rows = self._mover.movable(enough(oldest, min(needed, _MOVED_BYTES), BATCH))
         size = sum(row.size for row in rows)
-        deleted = 0
+        deleted = moved = 0
         if rows and lower.shortage + size > 0:
             deleted = self._free(lower, lower.shortage + size, stop)
         if rows and lower.shortage + size <= 0 and not stop.is_set():
             moved = self._mover.move(shelf, lower, rows, stop)
-            self._busy = self._busy or 0 < moved >= _MOVED_BYTES
-        return deleted
+            self._busy = self._busy or moved >= _MOVED_BYTES
+        return deleted, moved
 
     def _free(self, shelf: Shelf, needed: int, stop: threading.Event) -> int:
         deleted = freed = 0
-        reason = Reason.VOLUME_LIMIT if shelf.is_over_limit else Reason.SPACE
+        reason = Reason.VOLUME_LIMIT if shelf.limit_binds else Reason.SPACE
         while needed > freed and not stop.is_set():
             with self._catalog.read() as conn:
                 rows = enough(self._oldest.of_volume(conn, shelf.row.id), needed - freed, FEWEST_TO_GAIN)

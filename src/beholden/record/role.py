@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from beholden.bus.paths import socket_path
 from beholden.bus.server import BusServer
@@ -185,7 +186,7 @@ class _Shard:
         while True:
             try:
                 self._reconciler.run_due(stop)
-            except (BeholdenError, OSError) as error:
+            except (BeholdenError, OSError, SQLAlchemyError) as error:
                 log.warning("catalog and volumes could not be compared", cause=str(error))
             if stop.wait(_TIDY_SECONDS):
                 return

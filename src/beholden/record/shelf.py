@@ -38,10 +38,10 @@ class Shelf:
         return short
 
     @property
-    def is_over_limit(self) -> bool:
-        """Whether its own limit, and not the disk, is what it has reached."""
+    def limit_binds(self) -> bool:
+        """Whether its own limit, and not the disk, is what it reaches first."""
         limit = self.row.limit_bytes
-        return limit is not None and self.used > limit
+        return limit is not None and self.used - limit == self.shortage
 
 
 def open_volume(row: VolumeRow) -> Store:
