@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from beholden.demo.camera import VirtualCamera
+from beholden.demo.rtsp_server import start_virtual_cameras
 from beholden.ingest.fallback import fallback_source
+from beholden.ingest.loop import IngestLoop
 from beholden.ingest.probe import probe
 from beholden.ingest.rtsp import RtspSource
 from beholden.ingest.session import StreamSession
@@ -199,3 +201,110 @@ class Nothing:
     def on_format(self, stream_format: object) -> None: ...
     def on_access_unit(self, unit: object) -> None: ...
     def on_discontinuity(self) -> None: ...
+
+
+def _refusal(url: str, sink: Any, until: Until) -> SourceError:
+    source = RtspSource(StreamAddress(url), sink, SystemClock())
+    with pytest.raises(SourceError) as caught:
+        until(lambda: source.poll(time.monotonic()), lambda: False)
+    source.close()
+    return caught.value
+
+
+def test_a_redirect_to_the_same_host_is_followed(virtual_cameras: Any, sink: Any, until: Until) -> None:
+    """To another camera of it: the one with the other format."""
+    _pull(RtspSource, virtual_cameras.url("lawn", redirect="hall"), sink, until, 3)
+    assert sink.formats[0].video.codec == "h265"
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ({"redirect": "//192.0.2.7"}, "other_host"),
+        ({"redirect_loop": True}, "redirect_loop"),
+        ({"absolute_control": "192.0.2.7"}, "other_host"),
+        ({"refuse": "453"}, "camera_busy"),
+        ({"refuse": "500:SETUP"}, "camera_error"),
+        ({"refuse": "403"}, "stream_forbidden"),
+        ({"refuse": "405:PLAY"}, "stream_refused"),
+    ],
+)
+def test_what_is_not_followed_is_refused_with_the_reason(
+    virtual_cameras: Any, sink: Any, until: Until, fault: dict[str, object], code: str
+) -> None:
+    """And nothing is pulled."""
+    error = _refusal(virtual_cameras.url("lawn", **fault), sink, until)
+    assert error.code == code
+    assert sink.units == []
+
+
+def test_the_camera_is_told_of_the_end(
+    camera_factory: Any, clip_factory: Any, sink: Any, until: Until
+) -> None:
+    """TEARDOWN reaches it even with media unread, so it stops sending and has room for the next viewer."""
+    server = camera_factory([VirtualCamera("one", clip_factory())])
+    _pull(RtspSource, server.url("one"), sink, until, 15)
+    until(lambda: None, lambda: server.torn_down >= 1, 10)
+
+
+def test_half_open_connections_are_stalls(virtual_cameras: Any, sink: Any, until: Until) -> None:
+    """Nothing is sent, answered or reset: only the stall tells, and the camera is tried again."""
+    session = StreamSession(
+        StreamAddress(virtual_cameras.url("lawn", half_open=1)), sink, SystemClock(), stall_seconds=1.0
+    )
+    until(lambda: session.poll(time.monotonic()), lambda: session.state is StreamState.STALLED)
+    until(lambda: session.poll(time.monotonic()), lambda: session.state is StreamState.LIVE)
+    session.close()
+    assert session.reconnects == 1
+
+
+def test_a_slow_trickle_is_a_stall_that_says_so(virtual_cameras: Any, sink: Any, until: Until) -> None:
+    """Bytes come, pictures do not."""
+    session = StreamSession(
+        StreamAddress(virtual_cameras.url("wide", trickle=400)), sink, SystemClock(), stall_seconds=2.0
+    )
+    until(lambda: session.poll(time.monotonic()), lambda: session.state is StreamState.STALLED)
+    assert "no complete picture" in session.reason
+    session.close()
+
+
+def test_a_restarted_server_is_back_soon(clip_factory: Any, sink: Any, until: Until) -> None:
+    """The session is live again with the pictures after the restart."""
+    cameras = [VirtualCamera("one", clip_factory())]
+    first = start_virtual_cameras(cameras)
+    session = StreamSession(StreamAddress(first.url("one")), sink, SystemClock())
+    poll = lambda: session.poll(time.monotonic())  # noqa: E731
+    until(poll, lambda: session.state is StreamState.LIVE)
+    first.stop()
+    until(poll, lambda: session.state is StreamState.OFFLINE)
+    with start_virtual_cameras(cameras, port=first.port):
+        until(poll, lambda: session.state is StreamState.LIVE)
+        session.close()
+    assert session.reconnects == 1
+
+
+def test_many_cameras_start_together(camera_factory: Any, clip_factory: Any) -> None:
+    """Sixty-four pulls in one loop: none waits for another, and each is greeted as its answers come."""
+    clip = clip_factory()
+    server = camera_factory([VirtualCamera(f"c{number}", clip) for number in range(64)])
+    loop, clock = IngestLoop(SystemClock()), SystemClock()
+    sessions = [
+        StreamSession(StreamAddress(server.url(f"c{number}")), Nothing(), clock) for number in range(64)
+    ]
+    for session in sessions:
+        loop.add(session)
+    began, live = time.monotonic(), []
+
+    def look() -> None:
+        now = time.monotonic() - began
+        live.append((now, sum(session.state is StreamState.LIVE for session in sessions)))
+        if live[-1][1] == 64 or now > 60:
+            loop.stop()
+
+    loop.call_every(0.05, look)
+    loop.run()
+    for session in sessions:
+        session.close()
+    loop.close()
+    assert live[-1][1] == 64
+    assert server.connections == 64

@@ -68,6 +68,7 @@ class VirtualCameras:
         self.port = port
         self.user = user
         self.connections = 0
+        self.torn_down = 0
         self._password = password or ""
         self._scheme: Scheme = scheme
         self._server: asyncio.Server | None = None
@@ -367,6 +368,7 @@ class _Connection(asyncio.Protocol):
         self._reply(request, headers=[f"Session: {self._session}"])
 
     def _teardown(self, request: Request) -> None:
+        self._server.torn_down += 1
         self._end_session()
         self._reply(request)
 
@@ -422,6 +424,11 @@ class RunningCameras:
     def connections(self) -> int:
         """How many connections clients have made so far."""
         return self._server.connections
+
+    @property
+    def torn_down(self) -> int:
+        """How many sessions clients have ended in good order."""
+        return self._server.torn_down
 
     def url(self, name: str, stream: str = "main", **faults: object) -> str:
         """See ``VirtualCameras.url``."""
