@@ -24,7 +24,7 @@ from beholden.model.camera import (
     StreamState,
 )
 from beholden.model.gap import GapCause
-from beholden.model.media import AccessUnit, StreamFormat, Track, VideoFormat
+from beholden.model.media import AccessUnit, AudioFormat, StreamFormat, Track, VideoFormat
 from beholden.model.time import FakeClock
 from beholden.record.analysis_feed import FakeAnalysis
 from beholden.record.disk import DiskWriter, SegmentFile
@@ -340,3 +340,62 @@ def test_another_picture_format_empties_memory(rig: Callable[..., Rig]) -> None:
     one.play(10)
     kept = one.finish()[-1]
     assert kept[0] == 20_000
+
+
+def test_a_person_switches_recording_off_and_on_while_it_rests(rig: Callable[..., Rig]) -> None:
+    """The gap by rule turns into one by a person, and back; nothing is written in between."""
+    one = rig()
+    one.play(15)
+    one.stream.configure(replace(one.camera, record=False), UTC)
+    one.play(5)
+    assert one.stream.stats()["resting"] is False
+    one.stream.configure(one.camera, UTC)
+    one.play(3)
+    assert [cause for cause, _, _ in one.gaps()][:3] == [
+        GapCause.RULE_OFF,
+        GapCause.RECORDING_OFF,
+        GapCause.RULE_OFF,
+    ]
+    assert len(one.finish()) == 1
+
+
+def test_a_pause_of_the_camera_leaves_nothing_in_memory(rig: Callable[..., Rig]) -> None:
+    """What came before it goes to the disk though nothing follows."""
+    one = rig(mode=RecordingMode.CONTINUOUS)
+    one.play(1.3)
+    assert one.stream.buffered_bytes > 0
+    one.clock.advance(3)
+    one.stream.tick(one.clock.now_ms())
+    one.settle()
+    assert one.stream.buffered_bytes == 0
+
+
+def test_sound_can_be_left_out_at_any_time(rig: Callable[..., Rig]) -> None:
+    """A file with sound ends, and one without begins at the next keyframe; no picture is lost at the cut."""
+    one = rig(mode=RecordingMode.CONTINUOUS)
+    one.script.steps.append([replace(FORMAT, audio=AudioFormat("pcmu", 8000, 1))])
+    one.polled()
+    one.play(3)
+    one.stream.configure(replace(one.camera, record_audio=False), UTC)
+    sound = AccessUnit(Track.AUDIO, one.clock.now_ms() * 8, True, (bytes(160),), 160, one.clock.now_ms(), 160)
+    one.script.steps.append([sound])
+    one.polled()
+    one.play(3)
+    first, second = one.finish()
+    assert _unbroken(first + second)
+    assert [file.stream_format.audio is None for file in one.closed] == [False, True]
+
+
+def test_a_disk_that_fails_while_an_event_is_kept_is_a_gap_of_its_own(rig: Callable[..., Rig]) -> None:
+    """Between two rests lies the disk's gap: what was wanted and could not be written is never the rule's."""
+    one = rig()
+    one.play(15)
+    one.store.full = True
+    one.event(3)
+    one.play(2)
+    assert one.stream.stats()["reason"]
+    one.store.full = False
+    one.play(20)
+    assert one.stream.stats()["resting"] is True
+    one.finish()
+    assert GapCause.DISK_FULL in [cause for cause, _, _ in one.gaps()]

@@ -15,7 +15,7 @@ from beholden.model.media import AccessUnit, StreamFormat, Track
 from beholden.model.time import Clock, ticks_to_ms
 from beholden.record.analysis_feed import Analysis
 from beholden.record.disk import DiskTrouble, DiskWriter, SegmentFile
-from beholden.record.index import IndexItem, OpenGap
+from beholden.record.index import CloseGap, IndexItem, OpenGap
 from beholden.record.latch import Latch, Verdict
 from beholden.record.outage import Outage
 from beholden.record.prelude import Prelude
@@ -76,6 +76,7 @@ class StreamRecorder:
         self._latch = Latch(camera, zone)
         self._verdict = Verdict(True)
         self._resting = False
+        self._rested = False  # whether the gap that lasts is the rule's
         self._lost: tuple[GapCause, str] | None = None
         self._take: Callable[[AccessUnit], None] = self._prelude.add
         self.configure(camera, zone)
@@ -137,7 +138,7 @@ class StreamRecorder:
         resting = self._resting
         self._end_file()
         self._writer = None
-        self._resting = False
+        self._resting = self._rested = False
         self._take = self._prelude.add
         if cause is None:
             return
@@ -189,10 +190,15 @@ class StreamRecorder:
         """See ``WriterOwner``."""
         if not landed:
             self._outage.failed(self._file_ms)
+            if self._rested:
+                # What was wanted and could not be written is never the rule's.
+                self._rested = False
+                self._outage.turn(self._file_ms, trouble.cause, trouble.error.message)
         self._outage.open(ticks_to_ms(end_tick), trouble.cause, trouble.error.message)
 
     def file_landed(self, file: SegmentFile) -> None:
         """See ``FileOwner`` (writer thread)."""
+        self._rested = False
         self._outage.landed(file.key.start_ms)
 
     def file_lost(self, file: SegmentFile) -> None:
@@ -203,6 +209,9 @@ class StreamRecorder:
         if not file.begun:
             # Whatever gap was to end here goes on; with none, one begins. The next file ends it.
             self._outage.failed(file.key.start_ms)
+            if self._rested:
+                self._rested = False
+                self._means.put(CloseGap(self.camera, self.role, file.key.start_ms))
         detail, until = trouble.error.message, end_ms if file.begun else None
         if end_ms > file.end_ms:
             self._means.put(OpenGap(self.camera, self.role, file.end_ms, trouble.cause, detail, until))
@@ -278,6 +287,7 @@ class StreamRecorder:
             self._writer.add(unit)
         if self._lost is not None and not self._writer.recording:
             # It has been away for a while, and only now is it missed.
+            self._rested = False
             self._outage.turn(self._means.clock.now_ms(), *self._lost)
 
     def _rest_at_keyframe(self, unit: AccessUnit) -> None:
@@ -292,7 +302,7 @@ class StreamRecorder:
         self._prelude.add(unit)
 
     def _rest(self, at_ms: int) -> None:
-        self._resting = True
+        self._resting = self._rested = True
         self._take = self._prelude.add
         self._outage.turn(at_ms, GapCause.RULE_OFF, self._verdict.why)
 
