@@ -154,13 +154,13 @@ def _still_scene(path: Path, minutes: float) -> Clip:
     return read_clip(path)
 
 
-def still_pictures(minutes: float) -> Iterator[Picture]:
-    """The pictures of the still scene, 10 a second."""
+def still_pictures(minutes: float, first: int = 0) -> Iterator[Picture]:
+    """The pictures of the still scene from a number on, 10 a second."""
     random = np.random.default_rng(11)
     scene = _yard(random)
     quiet, strong = _noise(random, 3.0), _noise(random, 7.0)
     across = np.linspace(0, 2 * np.pi, _SIZE[0])[None, :, None]
-    for number in range(round(minutes * 600)):
+    for number in range(first, first + round(minutes * 600)):
         seconds = number / _FPS
         light = 25 * np.sin(seconds / 40) + 12 * np.sin(seconds / 7 + across)  # slow, and clouds that pass
         lamp = 45 if seconds % 97 > 70 else 0  # switched on and off

@@ -507,6 +507,30 @@ def test_sound_that_cannot_be_had_does_not_cost_the_picture(
 
 
 @pytest.mark.rtsp
+def test_what_a_camera_says_of_people_is_never_asked_for(
+    coded: Callable[..., Any],
+    packetiser: Any,
+    describe: Callable[..., str],
+    server: Any,
+    sink: Any,
+    until: Any,
+) -> None:
+    """Metadata of a camera's own analysis (faces, age, gender, names) is not set up, dropped when it is sent
+    all the same on a channel of its own, and a note says so."""
+    made = coded("h264")
+    offered = "m=application 0 RTP/AVP 107\r\na=rtpmap:107 vnd.onvif.metadata/90000\r\na=control:track9\r\n"
+    server.description = describe(made, offered)
+    xml = b"<tt:HumanFace><fc:Age>40</fc:Age><fc:Gender>Female</fc:Gender></tt:HumanFace>"
+    unasked = b"$\x04" + struct.pack(">H", 12 + len(xml)) + b"\x80\xeb" + bytes(10) + xml
+    server.play = unasked + b"".join(packetiser("h264").stream(made)) + unasked
+    source = _source(server, sink)
+    _run(source, until, lambda: len(sink.video) == 12)
+    assert [asked.url for asked in server.asked if asked.method == "SETUP" and "track9" in asked.url] == []
+    assert any("not taken" in note for note in source.status.notes)
+    assert not any(xml in unit.data() for unit in sink.video)
+
+
+@pytest.mark.rtsp
 @pytest.mark.parametrize(
     ("section", "code"),
     [

@@ -391,6 +391,9 @@ class RtspSource:
         sound = self._choose_sound(description)
         if sound is not None:
             session.to_set_up.append(sound[0])
+        if any(media.kind == "application" for media in description.media):
+            # It may tell who somebody is or what kind of person; only what is set up above is ever sent.
+            self.status.notes.append("The camera offers results of its own analysis, which are not taken.")
         codec = sdp.video_codec(video)
         assert codec is not None
         self._feed = Feed(self._sink, self.status, codec, sound[1] if sound else None, self._after_pts)
