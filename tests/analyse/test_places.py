@@ -17,6 +17,7 @@ from beholden.model.place import GroundPlane, PlaceKind
 
 unit = st.floats(0.0, 1.0)
 points = st.tuples(unit, unit)
+pixels = st.tuples(st.integers(0, 1920).map(lambda x: x / 1920), st.integers(0, 1080).map(lambda y: y / 1080))
 
 
 @st.composite
@@ -85,7 +86,7 @@ def drawn(
         return (), error
 
 
-@given(points, points, points, points)
+@given(pixels, pixels, pixels, pixels)
 def test_meeting_is_mutual(a, b, c, d) -> None:  # type: ignore[no-untyped-def]
     """Whichever segment is asked, and from whichever end."""
     assert segments_meet(a, b, c, d) == segments_meet(c, d, a, b) == segments_meet(b, a, d, c)

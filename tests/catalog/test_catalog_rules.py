@@ -8,9 +8,22 @@ import pytest
 from alembic import command
 from sqlalchemy import text
 
-from beholden.catalog import Catalog, cameras, counts, events, places, rules, sites, upgrade, verdicts
+from beholden.catalog import (
+    Catalog,
+    backtest_marks,
+    backtests,
+    cameras,
+    counts,
+    events,
+    places,
+    rules,
+    sites,
+    upgrade,
+    verdicts,
+)
 from beholden.catalog.cameras import NewCamera
 from beholden.catalog.secrets import SecretBox
+from beholden.model.backtest import Found
 from beholden.model.errors import BeholdenError
 from beholden.model.event import Box, Disturbance, EventKind, ObjectClass, RuleHit
 from beholden.model.place import PlaceKind
@@ -170,3 +183,41 @@ def test_a_thousand_places_and_no_more(catalog: Catalog, camera: int) -> None:
         with pytest.raises(BeholdenError) as caught:
             places.add(conn, AT, camera, PlaceKind.ZONE, "one more", SQUARE, "somebody")
     assert caught.value.code == "too_many_places"
+
+
+def test_a_back_test_is_held_against_what_concerns_it(catalog: Catalog, camera: int) -> None:
+    """Marks on objects of its classes that stood in its zone; vehicles of one kind or another are alike."""
+    inside, outside = Box(0.4, 0.2, 0.6, 0.7), Box(0.0, 0.0, 0.1, 0.1)
+    with catalog.write() as conn:
+        zone = places.add(conn, AT, camera, PlaceKind.ZONE, "Drive", SQUARE, "somebody")
+        given = Rule(0, camera, "In", RuleKind.ENTER, zone.id, classes=(ObjectClass.CAR, ObjectClass.TRUCK))
+        rule = rules.add(conn, AT, given, by="somebody")
+        for kind, where, said, start in (
+            (ObjectClass.CAR, inside, Verdict.RIGHT, AT),
+            (ObjectClass.CAR, outside, Verdict.RIGHT, AT),
+            (ObjectClass.PERSON, inside, Verdict.RIGHT, AT),
+            (ObjectClass.CAR, inside, Verdict.WRONG, AT + 60_000),
+            (ObjectClass.CAR, inside, Verdict.WRONG, AT + 120_000),
+        ):
+            number = events.start_event(conn, camera, kind, start, 0.9, where, start)
+            events.end_event(conn, number, start + 5000)
+            verdicts.give(conn, AT, number, said, "somebody")
+        verdicts.add_missed(conn, AT, camera, ObjectClass.CAR, AT + 180_000, inside, "somebody")
+        verdicts.add_missed(conn, AT, camera, ObjectClass.CAR, AT + 180_000, outside, "somebody")
+        trial = backtests.Trial(rule, zone, None)
+        item = backtests.add(conn, AT + HOUR, camera, trial, AT, AT + HOUR, "somebody", stored=True)
+        backtests.claim(conn, AT + HOUR)
+        found = [
+            Found(ObjectClass.TRUCK, AT + 1000, AT + 4000, 0.9, inside),
+            Found(ObjectClass.CAR, AT + 60_000, AT + 61_000, 0.9, inside),
+            Found(ObjectClass.CAR, AT + 180_500, AT + 181_000, 0.9, inside),
+            Found(ObjectClass.CAR, AT + 300_000, AT + 301_000, 0.9, inside),
+        ]
+        backtests.finish(conn, AT + HOUR, item.id, found)
+        summary = backtest_marks.compare(conn, backtests.get(conn, item.id)).summary()
+    assert summary == {
+        "right": {"marked": 1, "reported": 1},
+        "wrong": {"marked": 2, "reported": 1},
+        "missed": {"marked": 1, "reported": 1},
+        "unmarked": 1,
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from beholden.catalog.drawing import contains
 from beholden.model.event import Box
 from beholden.model.place import Point
 
@@ -18,18 +19,11 @@ class Zone:
         self._top, self._bottom = min(down), max(down)
 
     def contains(self, point: Point) -> bool:
-        """Whether the point is inside, by counting the edges to its right. Neighbours that share an edge
-        never both contain a point on it."""
+        """Whether the point is inside (``catalog.drawing.contains``)."""
         x, y = point
         if not (self._left <= x <= self._right and self._top <= y <= self._bottom):
             return False
-        inside = False
-        ax, ay = self._points[-1]
-        for bx, by in self._points:
-            if (ay > y) != (by > y) and x < (bx - ax) * (y - ay) / (by - ay) + ax:
-                inside = not inside
-            ax, ay = bx, by
-        return inside
+        return contains(self._points, point)
 
 
 def foot(box: Box) -> Point:

@@ -65,6 +65,19 @@ def check_plane(points: Sequence[Point], metres: Sequence[Point]) -> None:
         raise _bad_ground("The points in the picture and on the ground are not in the same order.")
 
 
+def contains(corners: Sequence[Point], point: Point) -> bool:
+    """Whether a polygon holds a point, by counting the edges to its right. Neighbours that share an edge
+    never both contain a point on it."""
+    x, y = point
+    inside = False
+    ax, ay = corners[-1]
+    for bx, by in corners:
+        if (ay > y) != (by > y) and x < (bx - ax) * (y - ay) / (by - ay) + ax:
+            inside = not inside
+        ax, ay = bx, by
+    return inside
+
+
 def signed_area(points: Sequence[Point]) -> float:
     """Area of a polygon; positive when its corners go clockwise on the screen."""
     pairs = zip(points, [*points[1:], points[0]], strict=True)
