@@ -247,7 +247,9 @@ def test_mutated_streams_never_crash(
         at = end
     before = len(out.pictures)
     out.one_by_one(packets.stream(made, start=1 << 30))
-    assert out.samples[before:][-11:] == made.samples()[-11:]
+    found, whole = out.samples[before:], made.samples()
+    # A flipped timestamp may have taught it to distrust markers: then each picture ends with the next one.
+    assert found[-11:] in (whole[-11:], whole[:-1][-11:])
 
 
 @CODECS
