@@ -75,6 +75,7 @@ class Rig:
         self.disk = DiskWriter(self.store, self.closed.append)
         self.script = Script()
         self.number = 0
+        self.held = False
         self.camera = replace(CAMERA, **changes)
         means = Means(self.clock, self.disk, self.items.append, self._source, None, self.analysis)
         self.stream = StreamRecorder(self.camera, StreamRole.MAIN, ADDRESS, means, UTC)
@@ -102,10 +103,23 @@ class Rig:
         self.settle()
 
     def settle(self) -> None:
+        if self.held:
+            return
         deadline = time.monotonic() + 30
         while self.disk.pending_bytes:
             assert time.monotonic() < deadline
             time.sleep(0.001)
+
+    def hold(self) -> None:
+        """The disk hangs from now on."""
+        self.held = True
+        self.store.hold()
+
+    def release(self) -> None:
+        """The disk answers again."""
+        self.store.release()
+        self.held = False
+        self.settle()
 
     def lose(self) -> None:
         self.script.steps.append(
@@ -399,3 +413,23 @@ def test_a_disk_that_fails_while_an_event_is_kept_is_a_gap_of_its_own(rig: Calla
     assert one.stream.stats()["resting"] is True
     one.finish()
     assert GapCause.DISK_FULL in [cause for cause, _, _ in one.gaps()]
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_file_that_fails_after_it_ended_is_a_gap_all_the_same(rig: Callable[..., Rig], begun: bool) -> None:
+    """The camera was lost while the disk hung, and then the disk refused what waited: nobody was recording
+    any more who could have noticed. What is missing is told, before the camera's own gap."""
+    one = rig(mode=RecordingMode.CONTINUOUS)
+    if begun:
+        one.play(2)
+    one.hold()
+    one.play(2)
+    one.lose()
+    one.store.full = True
+    one.release()
+    one.finish()
+    told = [item for item in one.items if isinstance(item, OpenGap)]
+    (full,) = (gap for gap in told if gap.cause is GapCause.DISK_FULL)
+    assert full.start_ms == (START_MS + 1700 if begun else START_MS)
+    assert (full.end_ms is None) != begun
+    assert GapCause.CAMERA_LOST in [gap.cause for gap in told]

@@ -19,7 +19,7 @@ import pytest
 from beholden.bus.client import BusClient
 from beholden.bus.messages import BusError, JsonMessage, UnitMessage
 from beholden.bus.paths import socket_path
-from beholden.catalog import Catalog, cameras, gaps, segments, sites, volumes
+from beholden.catalog import Catalog, CatalogError, cameras, gaps, segments, sites, volumes
 from beholden.catalog.secrets import SecretBox
 from beholden.demo.camera import VirtualCamera
 from beholden.model.camera import StreamRole
@@ -332,6 +332,30 @@ def test_a_swapped_disk_is_said_and_live_goes_on(site: Site, virtual_cameras: An
     site.stop()
     assert site.gaps(camera)[0].cause is GapCause.DISK_ERROR
     assert site.gaps(camera)[0].end_ms == site.segments(camera)[0].key.start_ms
+
+
+def test_a_directory_without_a_volume_gets_its_first(tmp_path: Path) -> None:
+    """A recorder that finds none registered makes ``footage``; one without a catalog says so and ends; one
+    that is told to stop before it began does nothing."""
+    with pytest.raises(CatalogError, match="no catalog"):
+        run_recorder(tmp_path, 0, lambda: None, threading.Event())
+    catalog = Catalog.open(tmp_path)
+    with catalog.write() as conn:
+        sites.ensure(conn)
+    stopped = threading.Event()
+    stopped.set()
+    run_recorder(tmp_path, 0, lambda: None, stopped)
+    assert not (tmp_path / "footage").exists()
+    stop = threading.Event()
+    thread = threading.Thread(target=run_recorder, args=(tmp_path, 0, lambda: None, stop))
+    thread.start()
+    eventually(socket_path(tmp_path, "recorder-0").exists)
+    stop.set()
+    thread.join(30)
+    with catalog.read() as conn:
+        (row,) = volumes.all_volumes(conn)
+    assert Path(row.path) == tmp_path / "footage"
+    catalog.close()
 
 
 def test_bad_requests_are_answered(site: Site) -> None:
