@@ -91,6 +91,23 @@ def test_a_camera_that_does_not_deliver_is_an_alarm(
     assert all(problem.camera == camera.id and problem.sentence.startswith("gate: ") for problem in found)
 
 
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("quiet", ""),
+        ("full_rate", ""),
+        ("overloaded", "only its keyframes"),
+        ("quarantined", "Decoding failed"),
+    ],
+)
+def test_less_seen_than_asked_for_is_a_warning(camera: CameraConfig, state: str, told: str) -> None:
+    """By name, with what to do; how a camera normally changes its pace is no problem."""
+    seen = Snapshot(analysis={camera.id: {"state": state, "reason": "Decoding failed repeatedly."}})
+    found = list(problems.of_analysis([camera], seen))
+    assert [problem.level for problem in found] == (["warning"] if told else [])
+    assert all(told in problem.sentence and problem.sentence.startswith("gate: ") for problem in found)
+
+
 def test_a_camera_switched_off_is_no_problem(camera: CameraConfig) -> None:
     """It was meant."""
     off = replace(camera, enabled=False)

@@ -98,6 +98,7 @@ class Health:
             *problems.of_disks(disks, facts.cameras),
             *problems.of_promises(promised, facts.cameras, now_ms, zone),
             *problems.of_cameras(facts.cameras, snapshot, now_ms),
+            *problems.of_analysis(facts.cameras, snapshot),
         ]
         degraded = any(problem.level == "alarm" for problem in found)
         status = "degraded" if degraded else "ok"

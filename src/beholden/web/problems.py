@@ -120,6 +120,26 @@ def of_cameras(cameras: Sequence[CameraConfig], snapshot: Snapshot, now_ms: int)
             )
 
 
+def of_analysis(cameras: Sequence[CameraConfig], snapshot: Snapshot) -> Iterable[Problem]:
+    """Cameras of which less is seen than was asked for. Recording is not touched by it."""
+    for camera in cameras:
+        row = snapshot.analysis.get(camera.id) or {}
+        if row.get("state") == "overloaded":
+            yield Problem(
+                "warning",
+                f"{camera.name}: the CPU is short, so only its keyframes are analysed for now.",
+                "It recovers by itself. If it returns, give it a smaller sub stream.",
+                camera.id,
+            )
+        elif row.get("state") == "quarantined":
+            yield Problem(
+                "warning",
+                f"{camera.name}: {row.get('reason') or 'It is not analysed for now.'}",
+                "It is recorded as ever. Restart the camera, or choose another codec for its sub stream.",
+                camera.id,
+            )
+
+
 def of_disks(disks: Iterable[Disk], cameras: Sequence[CameraConfig]) -> Iterable[Problem]:
     """Storage that is gone, nearly full, or too small for what is promised."""
     promised = max((camera.keep_days for camera in cameras if camera.enabled), default=0.0)
