@@ -65,3 +65,48 @@ def test_a_mutated_parameter_set_never_crashes(coded: Callable[..., Any]) -> Non
                 read(bytes(mutated))
             except NalError:
                 continue
+
+
+def _ue(value: int) -> str:
+    digits = f"{value + 1:b}"
+    return "0" * (len(digits) - 1) + digits
+
+
+def _se(value: int) -> str:
+    return _ue(2 * value - 1 if value > 0 else -2 * value)
+
+
+def _sps(profile: int, before: str, order: str, width: int = 20, height: int = 12) -> bytes:
+    """An H.264 SPS written field by field: what stands before the frame numbers, and the picture order."""
+    bits = _ue(0) + before + _ue(0) + order + _ue(1) + "0" + _ue(width - 1) + _ue(height - 1) + "1100" + "1"
+    bits += "0" * (-len(bits) % 8)
+    return bytes((0x67, profile, 0, 40)) + int(bits, 2).to_bytes(len(bits) // 8, "big")
+
+
+@pytest.mark.parametrize(
+    ("profile", "before", "order"),
+    [
+        (66, "", _ue(2)),
+        (66, "", _ue(1) + "1" + _se(-3) + _se(4) + _ue(2) + _se(1) + _se(-1)),
+        (244, _ue(3) + "0" + _ue(0) + _ue(0) + "01" + ("1" + _se(-8)) * 12, _ue(0) + _ue(4)),
+        (100, _ue(1) + _ue(0) + _ue(0) + "01" + "0" * 7 + "1" + _se(1) * 64, _ue(0) + _ue(4)),
+    ],
+)
+def test_rare_fields_are_passed_over_exactly(profile: int, before: str, order: str) -> None:
+    """Scaling lists, four chroma planes, every kind of picture order."""
+    assert h264_size(_sps(profile, before, order)) == (320, 192)
+
+
+@pytest.mark.parametrize(
+    "sps",
+    [
+        _sps(66, "", _ue(1) + "1" + _se(0) + _se(0) + _ue(256) + _se(0) * 256),
+        _sps(66, "", _ue(2), width=3000),
+        b"\x67\x42\x00\x28" + bytes(5) + b"\x01" * 9,
+        b"\x67\x42",
+    ],
+)
+def test_impossible_parameter_sets_are_refused(sps: bytes) -> None:
+    """Too many picture order cycles, too large a picture, a number without end, nothing at all."""
+    with pytest.raises(NalError):
+        h264_size(sps)
