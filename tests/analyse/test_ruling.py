@@ -39,7 +39,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
     made = Catalog.open(tmp_path)
     with made.write() as conn:
         sites.ensure(conn)
-        cameras.add(conn, SecretBox.open(tmp_path), 1, NewCamera("gate", "rtsp://192.0.2.1/"))
+        cameras.add(conn, SecretBox.open(tmp_path), 1, NewCamera("gate", "rtsp://192.0.2.1/", listen=True))
     yield made
     made.close()
 

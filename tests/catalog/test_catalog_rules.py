@@ -221,3 +221,21 @@ def test_a_back_test_is_held_against_what_concerns_it(catalog: Catalog, camera: 
         "missed": {"marked": 1, "reported": 1},
         "unmarked": 1,
     }
+
+
+def test_a_rule_that_could_never_report_is_not_switched_on(
+    catalog: Catalog, camera: int, box: SecretBox
+) -> None:
+    """A rule about sound needs a camera that is listened to, any rule one that is analysed."""
+    with catalog.write() as conn:
+        loud = rules.add(conn, AT, Rule(0, camera, "Loud", RuleKind.SOUND), by="somebody")
+        seen = rules.add(conn, AT, Rule(0, camera, "Seen", RuleKind.ENTER), by="somebody")
+        with pytest.raises(BeholdenError) as caught:
+            rules.change(conn, AT, loud.id, {"enabled": True}, by="somebody")
+        assert caught.value.code == "not_listened_to"
+        cameras.change(conn, box, AT, camera, {"listen": True})
+        assert rules.change(conn, AT, loud.id, {"enabled": True}, by="somebody").enabled
+        cameras.change(conn, box, AT, camera, {"analyse": "off"})
+        with pytest.raises(BeholdenError) as caught:
+            rules.change(conn, AT, seen.id, {"enabled": True}, by="somebody", untested=True)
+        assert caught.value.code == "not_analysed"

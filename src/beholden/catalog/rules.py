@@ -32,16 +32,18 @@ class Tested:
 
 def add(conn: Connection, at_ms: int, wanted: Rule, *, by: str, untested: bool = False) -> Rule:
     """Store a new rule (its id and rev are given here). BeholdenError ``bad_name``, ``bad_rule``,
-    ``too_many_rules``, ``no_ground_plane``, ``place_not_found``, or ``rule_not_tested`` when it is to be
-    switched on at once and not ``untested``."""
+    ``too_many_rules``, ``no_ground_plane``, ``place_not_found``; when it is to be switched on at once also
+    ``rule_not_tested`` (unless ``untested``), ``not_analysed`` or ``not_listened_to``."""
     kept = replace(wanted, name=places.checked_name(wanted.name, "rule"), rev=1, changed_ms=at_ms)
     places.check_camera(conn, kept.camera)
     _check(conn, kept)
     query = select(func.count()).where(rule_table.c.camera == kept.camera, rule_table.c.removed_ms.is_(None))
     if conn.execute(query).scalar_one() >= MOST_RULES:
         raise BeholdenError("too_many_rules", f"A camera can have {MOST_RULES} rules.", "Remove some.")
-    if kept.enabled and not untested and kept.kind not in _UNTESTABLE:
-        raise _not_tested(kept.name)
+    if kept.enabled:
+        _check_perceived(conn, kept)
+        if not untested and kept.kind not in _UNTESTABLE:
+            raise _not_tested(kept.name)
     statement = insert(rule_table).values(camera=kept.camera, **_values(kept), rev=1, changed_ms=at_ms)
     kept = replace(kept, id=int(conn.execute(statement.returning(rule_table.c.id)).scalar_one()))
     _journal(conn, at_ms, "rule_added", kept, by, untested)
@@ -72,9 +74,10 @@ def change(
     if new == replace(old, rev=new.rev):
         return old
     _check(conn, new)
-    switched_on = new.enabled and not old.enabled and not untested and new.kind not in _UNTESTABLE
-    if switched_on and tested(conn, new) is None:
-        raise _not_tested(new.name)
+    if new.enabled and not old.enabled:
+        _check_perceived(conn, new)
+        if not untested and new.kind not in _UNTESTABLE and tested(conn, new) is None:
+            raise _not_tested(new.name)
     statement = update(rule_table).where(rule_table.c.id == rule_id)
     conn.execute(statement.values(**_values(new), rev=new.rev, changed_ms=at_ms))
     _journal(conn, at_ms, "rule_changed", new, by, untested)
@@ -199,6 +202,23 @@ def from_json(given: Mapping[str, Any]) -> Rule:
 def _check(conn: Connection, rule: Rule) -> None:
     place = places.get(conn, rule.place) if rule.place is not None else None
     rule_settings.check(rule, place, places.ground(conn, rule.camera))
+
+
+def _check_perceived(conn: Connection, rule: Rule) -> None:
+    """A rule that is switched on must be able to report: its camera is analysed, or listened to."""
+    row = conn.execute(select(camera.c.analyse, camera.c.listen).where(camera.c.id == rule.camera)).one()
+    if row.analyse == "off":
+        raise BeholdenError(
+            "not_analysed",
+            "This camera is not analysed, so no rule of it can report anything.",
+            "Switch its analysis on first.",
+        )
+    if rule.kind is RuleKind.SOUND and not row.listen:
+        raise BeholdenError(
+            "not_listened_to",
+            "This camera's sound is not listened to, so a rule about sound cannot report anything.",
+            "Switch listening on for the camera first.",
+        )
 
 
 def _values(rule: Rule) -> dict[str, Any]:
