@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beholden.model.camera import StreamRole
@@ -130,6 +130,7 @@ def test_foreign_files_are_stepped_over(tmp_path: Path) -> None:
     assert list(volume.walk()) == [key()]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 5 * 86_400_000), st.integers(1, 2), st.sampled_from(StreamRole)), unique=True

@@ -109,7 +109,8 @@ def _fact(stream: StreamRole, rows: list[Stored], reason: Reason, by: str) -> di
         "cause": reason.value,
         "by": by,
         "bytes": sum(row.size for row in rows),
-        "segments": [[row.key.start_ms, row.key.epoch, row.sha256.hex()] for row in rows],
+        "segments": [[row.key.start_ms, row.key.epoch] for row in rows],
+        "sha256": b"".join([row.sha256 for row in rows]).hex(),  # in the same order, 64 digits each
     }
 
 

@@ -26,18 +26,18 @@ def add(conn: Connection, key: SegmentKey, end_ms: int, size: int, volume: int) 
 
 def subtract(conn: Connection, rows: Iterable[Any]) -> None:
     """So many files fewer (``key``, ``end_ms``, ``size``, ``volume`` of each)."""
-    totals: dict[_Place, tuple[int, int, int]] = {}
+    by_place: dict[_Place, list[Any]] = {}
     for row in rows:
-        place = (row.key.camera, int(row.key.stream), row.key.start_ms // DAY_MS, row.volume)
-        size, length, count = totals.get(place, (0, 0, 0))
-        totals[place] = (size + row.size, length + row.end_ms - row.key.start_ms, count + 1)
-    for place, (size, length, count) in totals.items():
-        _change(conn, place, -size, -length, -count)
-        camera, stream, day, volume = place
+        key = row.key
+        by_place.setdefault((key.camera, key.stream, key.start_ms // DAY_MS, row.volume), []).append(row)
+    for (camera, stream, day, volume), gone in by_place.items():
+        place = (camera, int(stream), day, volume)
+        length = sum([row.end_ms - row.key.start_ms for row in gone])
+        _change(conn, place, -sum([row.size for row in gone]), -length, -len(gone))
         conn.execute(
             delete(usage_day).where(
                 usage_day.c.camera == camera,
-                usage_day.c.stream == stream,
+                usage_day.c.stream == int(stream),
                 usage_day.c.day == day,
                 usage_day.c.volume == volume,
                 usage_day.c.segments <= 0,

@@ -52,19 +52,24 @@ class Due:
                 for (volume, reason), rows in groups.items():
                     yield volume, reason, rows
 
-    def forget(self, rules: Keeping, standing: Sequence[Hold]) -> None:
+    def forget(self, rules: Sequence[Keeping], standing: Sequence[Hold]) -> None:
         """What was derived from footage that is gone goes too: events with their stills, and gaps that lie
-        before all that is kept."""
-        cutoff_ms = rules.final_cutoff(self._clock.now_ms())
-        self._on_expired(rules.camera, cutoff_ms, standing)
-        for stream in StreamRole:
-            with self._catalog.read() as conn:
-                oldest_ms = spans.oldest(conn, rules.camera, stream)
+        before all that is kept of a camera."""
+        now_ms = self._clock.now_ms()
+        for each in rules:
+            self._on_expired(each.camera, each.final_cutoff(now_ms), standing)
+        old: list[tuple[int, StreamRole, int]] = []
+        with self._catalog.read() as conn:
+            for each, stream in itertools.product(rules, StreamRole):
+                oldest_ms = spans.oldest(conn, each.camera, stream)
+                cutoff_ms = each.final_cutoff(now_ms)
                 before_ms = cutoff_ms if oldest_ms is None else min(cutoff_ms, oldest_ms)
-                if not gaps.any_before(conn, rules.camera, stream, before_ms):
-                    continue
+                if gaps.any_before(conn, each.camera, stream, before_ms):
+                    old.append((each.camera, stream, before_ms))
+        if old:
             with self._catalog.write() as conn:
-                gaps.forget_before(conn, rules.camera, stream, before_ms)
+                for camera, stream, before_ms in old:
+                    gaps.forget_before(conn, camera, stream, before_ms)
 
     def over_share(self) -> dict[int, int]:
         """By how many bytes cameras are over their share of storage."""

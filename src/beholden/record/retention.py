@@ -129,8 +129,7 @@ class Retention:
             if stop.is_set():
                 return deleted
             deleted += self._delete(usable[volume], rows, reason)
-        for each in rules:
-            self._due_files.forget(each, self._oldest.standing)
+        self._due_files.forget(rules, self._oldest.standing)
         return deleted
 
     def _allowed(

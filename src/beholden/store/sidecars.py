@@ -104,6 +104,15 @@ def read_blocks(path: Path, kind: SideKind) -> list[Block]:
     return blocks
 
 
+def may_know(hour: str) -> bool:
+    """Whether there is any side-car for the segments of an hour's folder."""
+    day = hour.rpartition("/")[0]
+    return any(
+        os.path.exists(f"{hour if kind is SideKind.BOXES else day}/{kind.name.lower()}.side")  # noqa: PTH110
+        for kind in SideKind
+    )
+
+
 def forget(root: Path, keys: Iterable[SegmentKey]) -> None:
     """Overwrite segments' blocks durably; a side-car without others goes. May raise OSError."""
     by_hour: dict[tuple[int, int, int], list[SegmentKey]] = {}

@@ -115,15 +115,17 @@ class Volume:
 
     def delete_many(self, keys: Iterable[SegmentKey]) -> None:
         """As ``delete`` of each, but every folder is synced, and every side-car written, only once."""
-        keys = list(keys)
         root = str(self.path)
-        folders: set[str] = set()  # texts: a day of many cameras is a hundred thousand files
+        # Texts and not paths: a day of 64 cameras is 92 160 files.
+        by_folder: dict[str, list[SegmentKey]] = {}
         for key in keys:
             path = f"{root}/{key.path()}"
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)  # noqa: PTH108
-            folders.add(path.rpartition("/")[0])
-        sidecars.forget(self.path, keys)
+            by_folder.setdefault(path.rpartition("/")[0], []).append(key)
+        known = [key for folder, gone in by_folder.items() if sidecars.may_know(folder) for key in gone]
+        sidecars.forget(self.path, known)
+        folders = set(by_folder)
         while folders:
             folders = {above for folder in folders if (above := self._prune(Path(folder))) is not None}
 
