@@ -19,6 +19,11 @@ class Session {
     return this.user?.role === 'admin'
   }
 
+  /** Whether people are hidden in every still this user is shown. */
+  get blurred(): boolean {
+    return !this.admin && !this.user?.grants.some((grant) => grant.action === 'clear')
+  }
+
   get choosesPassword(): boolean {
     return Boolean(this.user?.must_set_password) && !this.postponed
   }
