@@ -82,7 +82,7 @@ def test_masks_hold_and_side_cars_lie_with_the_footage(
         threading.Thread(target=run_recorder, args=(tmp_path, 0, lambda: None, stops[0])),
         threading.Thread(
             target=lambda: run_analyser(
-                tmp_path, lambda: None, stops[1], make_detector=lambda: FakeDetector(see_bright)
+                tmp_path, "", lambda: None, stops[1], make_detector=lambda *_: FakeDetector(see_bright)
             )
         ),
     ]
