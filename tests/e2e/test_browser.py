@@ -184,7 +184,10 @@ def test_pages_fit_a_telephone(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        for path in ("/live", f"/live/{LAWN}", "/playback", "/review", "/cameras", "/cameras/new", "/health"):
+        for path in (
+            "/live", f"/live/{LAWN}", "/playback", "/review", "/cameras", "/cameras/new", "/health",
+            "/storage", f"/cameras/{LAWN}/places", "/rules", f"/rules/new?camera={LAWN}",
+        ):  # fmt: skip
             page.goto(path)
             page.locator("h1, h2, video").first.wait_for(state="attached")
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, (path, scheme)

@@ -196,3 +196,37 @@ def test_what_was_missed_is_drawn_on_its_instant(page: Page, place: Any) -> None
     assert missed["box"]["left"] < 0.4
     assert missed["box"]["right"] == pytest.approx(0.6)
     page.request.delete(f"/api/v1/missed/{missed['id']}")
+
+
+def test_a_rule_is_tested_on_what_was_recorded_then_switched_on(
+    blank: Page, place: Any, until: Until
+) -> None:
+    """The back-test shows what it would have reported, with a way to each moment; a tested rule needs no
+    question."""
+    if not place.has_street:
+        pytest.skip("no footage of people: set BEHOLDEN_FOOTAGE to a folder with vtest.avi")
+    page = blank
+    until(lambda: _finished(page) > 0 and _seen(page) > 2, "people are in a finished file", 150)
+    page.goto(f"/rules/new?camera={STREET}")
+    page.get_by_test_id("save-rule").click()
+    expect(page).to_have_url(re.compile(r"/rules/\d+$"))
+    page.get_by_label("Over").select_option(label="the last hour")
+    test = page.get_by_test_id("backtest")
+    page.get_by_test_id("run-backtest").click()
+    expect(test).to_have_attribute("data-state", "done", timeout=120_000)
+    hit = page.get_by_test_id("backtest-hit").first
+    expect(hit).to_contain_text("Person")
+    switch = page.get_by_role("switch")
+    switch.click()
+    expect(switch).to_have_attribute("aria-checked", "true")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    hit.get_by_role("link").click()
+    expect(page.get_by_test_id("playback-stage")).to_be_visible()
+
+
+def _finished(page: Page) -> float:
+    return float(page.request.get(f"/api/v1/cameras/{STREET}").json()["kept"]["seconds"])
+
+
+def _seen(page: Page) -> int:
+    return len(page.request.get(f"/api/v1/events?camera={STREET}").json()["events"])
