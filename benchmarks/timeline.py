@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import os
 import sqlite3
 import statistics
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import structlog
 
 from beholden.catalog import Catalog, cameras, gaps, segments, spans, volumes
 from beholden.catalog.secrets import SecretBox
@@ -58,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Figures:
     """Measure. Needs some gigabytes where temporary files go."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     load = [psutil.getloadavg()[0]]
     with tempfile.TemporaryDirectory(prefix="beholden-bench-") as name:
         with _Made(Path(name) / "month", options.cameras, options.days * 1440) as made:
