@@ -24,6 +24,7 @@ from beholden.record.fmp4 import (
     sample_runs,
     walk,
 )
+from beholden.record.fmp4.boxes import box
 from beholden.record.fmp4.parameter_sets import avc_shape, hevc_profile, hevc_shape
 
 from .conftest import coded_stream
@@ -193,3 +194,13 @@ def test_depth_and_chroma_reach_the_configuration(profile: str, depth: int) -> N
     shape = avc_shape(sps)
     assert (shape.luma_depth, shape.chroma_depth) == (depth, depth)
     assert shape.chroma == {"high10": 1, "high422": 2, "high444": 3}[profile]
+
+
+def test_a_head_without_a_sample_description_is_refused() -> None:
+    """Both readers of heads say that it is damaged, whatever else is in it."""
+    handler = box(b"hdlr", bytes(8), b"vide", bytes(12))
+    media = box(b"mdia", box(b"mdhd", bytes(24)), handler, box(b"minf", box(b"stbl", box(b"stsd", bytes(8)))))
+    head = box(b"moov", box(b"trak", box(b"tkhd", bytes(84)), media))
+    for read in (parse_init, tracks.parse_init):
+        with pytest.raises(Mp4Error):
+            read(head)

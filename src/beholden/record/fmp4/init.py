@@ -61,7 +61,7 @@ def parse_init(init: bytes) -> StreamFormat:
     """The format an init segment was built from; Mp4Error when it is not one of ours."""
     try:
         return _parse_init(init)
-    except (struct.error, IndexError, UnicodeDecodeError) as error:
+    except (struct.error, IndexError, StopIteration, UnicodeDecodeError) as error:
         raise Mp4Error("the init segment is damaged") from error
 
 
