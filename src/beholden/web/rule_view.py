@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from beholden.catalog.rules import Tested
+from beholden.catalog.rules import Tested, as_json
 from beholden.model.event import ObjectClass
-from beholden.model.rule import CameraFault, Direction, Rule, RuleKind, Severity, Window, body_of
+from beholden.model.rule import CameraFault, Direction, Rule, RuleKind, Severity, Window
 from beholden.model.site import SiteMode
 from beholden.model.time import to_rfc3339
 from beholden.web.number import Id
@@ -82,21 +82,11 @@ class RuleBody(RuleChange):
 def show_rule(rule: Rule, tested: Tested | None) -> dict[str, Any]:
     """One."""
     return {
-        "id": rule.id,
-        "camera": rule.camera,
-        "name": rule.name,
-        "kind": rule.kind.value,
-        "place": rule.place,
-        "enabled": rule.enabled,
-        "severity": rule.severity.value,
-        "min_seconds": rule.min_seconds,
-        "cooldown_seconds": rule.cooldown_seconds,
-        **body_of(rule),
+        **as_json(rule),
         "schedule": [
             {"weekday": item.weekday, "from_minute": item.from_minute, "to_minute": item.to_minute}
             for item in rule.schedule
         ],
-        "rev": rule.rev,
         "changed": to_rfc3339(rule.changed_ms),
         "tested": None
         if tested is None
