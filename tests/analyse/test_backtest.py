@@ -234,7 +234,7 @@ def test_what_was_seen_goes_with_its_footage(recorded: Recorded) -> None:
         gone = segments.get(conn, recorded.keys[0])
         assert gone is not None
         stored = Stored(gone.key, gone.end_ms, gone.size, gone.volume, gone.sha256)
-        leaving.forget(conn, START_MS, [stored], Reason.TOO_OLD, "test")
+        leaving.forget(conn, START_MS, [[stored]], Reason.TOO_OLD, "test")
     assert tidy(recorded.data, recorded.catalog) == 1
     assert [key for _, key in seen_files.all_files(recorded.data)] == recorded.keys[1:]
 

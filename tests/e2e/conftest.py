@@ -122,6 +122,11 @@ def place(
                 cameras.add(conn, site.box, now, new)
         site.catalog.close()
         system = system_factory(data)
+        names = [row["name"] for row in system.status()["cameras"]]
+        system.until(
+            lambda: all(system.camera(name)["kept_seconds"] > 6 for name in names),
+            "there is footage a few seconds old, as pages show of each camera",
+        )
         yield Place(system, running, people_clip is not None, system.sign_in_link())
         system.end()
 

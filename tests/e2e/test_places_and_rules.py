@@ -88,9 +88,21 @@ def test_edges_that_cross_cannot_be_saved(blank: Page) -> None:
     expect(page.get_by_test_id("save-places")).to_be_disabled()
 
 
-def test_a_rule_is_a_sentence_and_is_switched_on_after_a_question(blank: Page) -> None:
+@pytest.fixture
+def watched(blank: Page) -> Iterator[Page]:
+    """The first camera's picture is analysed, so that its rules may be switched on."""
+    _analyse(blank, "keyframes")
+    yield blank
+    _analyse(blank, "off")
+
+
+def _analyse(page: Page, how: str) -> None:
+    assert page.request.patch(f"/api/v1/cameras/{LAWN}", data={"analyse": how}).ok
+
+
+def test_a_rule_is_a_sentence_and_is_switched_on_after_a_question(watched: Page) -> None:
     """A line with its direction becomes a rule; not tested, it asks before it is on."""
-    page = blank
+    page = watched
     page.goto(f"/cameras/{LAWN}/places")
     page.get_by_test_id("add-line").click()
     page.get_by_label("Name").fill("Kerb")
