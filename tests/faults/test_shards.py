@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,12 @@ def _shard(system: Any, number: int) -> dict[str, Any]:
     return found[0] if found else {}
 
 
-def _records(system: Any) -> bool:
+def _records(system: Any, since: float = 0.0) -> bool:
+    """Whether every camera is live and its newest fragment ended a second after an instant or later."""
     rows = system.status()["cameras"]
-    return all(row["state"] == "live" and (row["last_fragment_age_seconds"] or 99) < 2 for row in rows)
+    ages = [row["last_fragment_age_seconds"] for row in rows if row["state"] == "live"]
+    newest = [time.time() - age for age in ages if age is not None and age < 2]
+    return len(newest) == len(rows) and all(at > since + 1 for at in newest)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
@@ -56,9 +60,10 @@ def test_a_shard_that_dies_or_hangs_comes_back_and_costs_no_other(
     system = system_factory(data)
     system.until(lambda: _records(system), "both record")
     victim, other = _shard(system, 1)["pid"], _shard(system, 0)["pid"]
+    killed = time.time()
     os.kill(victim, number)
     system.until(lambda: _shard(system, 1).get("pid") not in (None, victim), "it has a new process")
-    system.until(lambda: _records(system), "both record again")
+    system.until(lambda: _records(system, killed), "both record again")
     assert (_shard(system, 0)["pid"], _shard(system, 0)["restarts"]) == (other, 0)
     assert _shard(system, 1)["restarts"] == 1
     assert system.stop() == 0

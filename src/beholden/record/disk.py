@@ -208,7 +208,7 @@ class DiskWriter:
     def _create(self, file: SegmentFile) -> None:
         self.store.check()
         for epoch in range(_EPOCHS_TRIED):
-            file.key = replace(file.key, epoch=epoch)
+            file.key = file.key._replace(epoch=epoch)
             try:
                 file.fd = self.store.create_exclusive(file.key)
                 return
