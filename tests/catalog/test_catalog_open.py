@@ -11,6 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 from beholden.catalog import Catalog, CatalogError
 from beholden.catalog.migrations import HEAD
@@ -149,3 +150,33 @@ def test_a_path_with_odd_characters_works(tmp_path: Path) -> None:
     catalog.close()
     assert (odd / "catalog.db").exists()
     sqlite3.connect(odd / "catalog.db").close()
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "step"),
+    [
+        ("attempt to write a readonly database", "catalog_unavailable", "writable"),
+        ("database or disk is full", "catalog_unavailable", "Free space"),
+        ("database is locked", "catalog_unavailable", "Another process"),
+        ("unable to open database file", "catalog_unavailable", "exists and is writable"),
+        ("disk I/O error", "catalog_corrupt", "restore a copy"),
+        ("database disk image is malformed", "catalog_corrupt", "restore a copy"),
+    ],
+)
+def test_what_the_disk_refuses_is_said_plainly(catalog: Catalog, reason: str, code: str, step: str) -> None:
+    """With what to do about it, whatever the statement was."""
+    with pytest.raises(CatalogError) as caught, catalog.read():
+        raise OperationalError("select 1", {}, sqlite3.OperationalError(reason))
+    assert caught.value.code == code
+    assert step in caught.value.next_step
+
+
+def test_a_mistake_of_ours_is_not_told_as_the_disks(catalog: Catalog) -> None:
+    """A table that is not there, a value that is not unique: they keep their own names."""
+    with pytest.raises(OperationalError), catalog.read() as conn:
+        conn.exec_driver_sql("select * from no_such")
+    with pytest.raises(IntegrityError), catalog.write() as conn:
+        conn.exec_driver_sql("insert into site (id) values (null), (null)")
+    with pytest.raises(CatalogError) as caught, catalog.read():
+        raise DatabaseError("select 1", {}, sqlite3.DatabaseError("file is not a database"))
+    assert caught.value.code == "catalog_corrupt"

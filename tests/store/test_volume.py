@@ -75,17 +75,40 @@ def test_a_damaged_identity_is_refused(tmp_path: Path) -> None:
         assert caught.value.code == "volume_unreadable"
 
 
-def test_a_read_only_directory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that cannot be written says so (permissions do not bind root, so the call is made to fail)."""
-    volume = Volume.create(tmp_path)
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(errno.EROFS, "volume_read_only"), (errno.EIO, "volume_unreadable"), (errno.ENOSPC, None)],
+)
+def test_what_the_disk_answers_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: str | None
+) -> None:
+    """A full disk is the right disk: it stays in use, since retention frees it. (Permissions do not bind
+    root, so the call is made to fail.)"""
+    volume = Volume.create(tmp_path / "footage")
 
     def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("beholden.store.volume._try_writing", refuse)
+    if code is None:
+        volume.check()
+        return
     with pytest.raises(StoreError) as caught:
         volume.check()
-    assert caught.value.code == "volume_read_only"
+    assert caught.value.code == code
+
+
+def test_a_folder_that_is_deleted_over_and_over_is_told(tmp_path: Path) -> None:
+    """A new file's folder may be removed by whoever deletes old footage, but not for ever."""
+    volume = _Emptied.create(tmp_path / "footage")
+    with pytest.raises(FileNotFoundError):
+        volume.create_exclusive(key())
+
+
+class _Emptied(Volume):
+    def _make_folders(self, folder: Path) -> None:
+        super()._make_folders(folder)
+        folder.rmdir()
 
 
 def test_a_disk_that_goes_away_is_not_made_up(tmp_path: Path) -> None:
