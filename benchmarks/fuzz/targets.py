@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from beholden.ingest import auth, message, nal, sdp
 from beholden.ingest.connection import FakeWire
 from beholden.ingest.reorder import MOST_HELD, Reorder
+from beholden.ingest.rtp import library
+from beholden.ingest.rtp.aac import AacDepacketiser
+from beholden.ingest.rtp.compiled import CompiledDepacketiser
 from beholden.ingest.rtp.h264 import H264Depacketiser
 from beholden.ingest.rtp.h265 import H265Depacketiser
 from beholden.ingest.rtp.packet import parse_header, sender_reports
-from beholden.ingest.rtp.video import VideoDepacketiser
 from beholden.ingest.rtsp import RtspSource
 from beholden.ingest.source import SourceError
 from beholden.model.camera import StreamAddress
@@ -302,8 +304,8 @@ def _media_target(name: str, description: str) -> None:
     target(b"".join(seeds), *seeds, name=f"media_{name}")(functools.partial(_fuzz_media, description))
 
 
-def _pictures(kind: type[VideoDepacketiser], frames: list[bytes], cut: int) -> list[object]:
-    # With a cut, by the hot path, as two reads would bring them; without, packet by packet.
+def _pictures(kind: type[CompiledDepacketiser], data: bytes, cut: int, how: str) -> list[object]:
+    # By the hot path, compiled or not, as two reads would bring them; or packet by packet.
     found: list[object] = []
 
     def picture(stamp: int, key: bool, parts: list[bytes], size: int) -> None:
@@ -311,40 +313,39 @@ def _pictures(kind: type[VideoDepacketiser], frames: list[bytes], cut: int) -> l
         found.append((stamp, key, b"".join(parts)))
 
     took = kind(0, 96, picture, found.append)
+    took.use(library.chosen().library if how == "compiled" else None)
+    sound = AacDepacketiser(97, lambda *frame: found.append(frame))
+    took.hear(sound, 2)
+    rest = b""
     try:
-        if cut:
-            data = b"".join(frames)
-            at = took.walk(data[:cut], 0, len(data[:cut]))
-            at = took.walk(data, at, len(data))
-            frames = []
-            while at < len(data):  # too short for the hot path
-                end = at + 4 + ((data[at + 2] << 8) | data[at + 3])
-                frames.append(data[at:end])
+        for piece in (data[:cut], data[cut:]):
+            rest, at = rest + piece, 0
+            while True:
+                if how != "packets":
+                    at = took.walk(rest, at, len(rest))
+                end = at + 4 + int.from_bytes(rest[at + 2 : at + 4], "big")
+                if len(rest) - at < 4 or end > len(rest):
+                    break
+                (sound if rest[at + 1] else took).packet(rest, at + 4, end)
                 at = end
-        for frame in frames:
-            took.packet(frame, 4, len(frame))
+            rest = rest[at:]
     except SourceError as error:
         found.append(error.code)
-    return [*found, took.sequence.lost, took.dropped, took.packets]
+    return [*found, took.sequence.lost, took.dropped, took.packets, sound.packets]
 
 
 @target(
     bytes((8, 8)) + b"\x7c\x85\x88frst" + bytes((0, 8)) + b"\x7c\x05middle" + bytes((16, 6)) + b"\x7c\x45last"
 )
 def walking(data: bytes) -> None:
-    """The hot path and the path of single packets see the same pictures, in whole sequences of packets."""
-    out: list[bytes] = []
-    data = _frames(data, (96, 96))
-    while data:
-        end = 4 + ((data[2] << 8) | data[3])
-        out.append(b"$\0" + data[2:end])
-        data = data[end:]
-    whole = sum(map(len, out))
+    """The hot path, compiled and in Python, and the path of single packets see the same."""
+    frames = _frames(data, (96, 97))
     for kind in (H264Depacketiser, H265Depacketiser):
-        plain = _pictures(kind, out, 0)
-        for cut in {max(1, whole), max(1, whole // 2), max(1, whole - 7)}:
-            walked = _pictures(kind, out, cut)
-            assert walked == plain, (walked, plain)
+        plain = _pictures(kind, frames, 0, "packets")
+        for cut in {len(frames), len(frames) // 2, max(0, len(frames) - 7)}:
+            for how in ("walk", "compiled"):
+                walked = _pictures(kind, frames, cut, how)
+                assert walked == plain, (how, walked, plain)
 
 
 for _name, _description in DESCRIPTIONS.items():

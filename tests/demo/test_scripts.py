@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,7 +91,7 @@ def test_no_python_is_told(tmp_path: Path) -> None:
 
 def test_constraints_pin_everything_with_hashes_and_no_address() -> None:
     """Each requirement has one version and at least one hash; nothing names where packages come from."""
-    for name in ("constraints.txt", "scripts/node.txt"):
+    for name in ("constraints.txt", "scripts/node.txt", "scripts/zig.txt"):
         text = (ROOT / name).read_text().replace("\\\n", " ")
         lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
         assert lines
@@ -152,6 +153,69 @@ def test_a_failing_ui_build_says_what_npm_said(
     monkeypatch.setenv("PATH", str(tmp_path / "bin") + ":/usr/bin:/bin")
     with pytest.raises(RuntimeError, match="lock file is odd"):
         build.npm(tmp_path, "ci")  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def checkout(build: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The hot path's source alone, to be built there."""
+    monkeypatch.delenv("BEHOLDEN_PURE_PYTHON", raising=False)
+    monkeypatch.delenv("CC", raising=False)
+    source = build.HOT_PATH  # type: ignore[attr-defined]
+    (tmp_path / source).parent.mkdir(parents=True)
+    (tmp_path / source).write_bytes((ROOT / source).read_bytes())
+    return tmp_path
+
+
+def _compiler(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    (folder / "bin").mkdir()
+    (folder / "bin" / "cc").write_text(f"#!/bin/sh\n{text}\n")
+    (folder / "bin" / "cc").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}:/bin:/usr/bin")
+
+
+def test_the_hot_path_is_built_once(build: Any, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Again only when its source changes; the digest in the library is what says so."""
+    _compiler(
+        checkout,
+        monkeypatch,
+        f"echo x >>{checkout}/calls\n"
+        "for word; do case $word in -DSOURCE=*) said=$word;; *.so) to=$word;; esac; done\n"
+        'echo "$said" >"$to"',
+    )
+    assert build.build_library(checkout) == build.build_library(checkout) == ""
+    assert (checkout / "calls").read_text() == "x\n"
+    (checkout / build.HOT_PATH).write_text("int changed;")
+    assert not build.has_library(checkout)
+    assert build.build_library(checkout) == ""
+    assert (checkout / "calls").read_text() == "x\nx\n"
+
+
+def test_without_a_compiler_the_set_up_goes_on(
+    build: Any, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sentence that says what it costs, and that a compiler may be fetched."""
+    monkeypatch.setenv("PATH", str(checkout))
+    assert build.lacks_compiler(checkout)
+    told = build.build_library(checkout)
+    assert "no C compiler" in told
+    assert "CPU" in told
+    assert not (checkout / build.LIBRARY).exists()
+    monkeypatch.setenv("BEHOLDEN_PURE_PYTHON", "1")
+    assert not build.lacks_compiler(checkout)
+    assert build.build_library(checkout) == ""
+
+
+@pytest.mark.parametrize("fault", ["echo 'odd flag' >&2; exit 1", "exit 0"])
+def test_a_compiler_that_fails_costs_only_the_library(
+    build: Any, checkout: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """Its own words are told, and a library of an older source is not taken for the new one."""
+    _compiler(checkout, monkeypatch, fault)
+    (checkout / build.LIBRARY).write_bytes(b"of another source")
+    told = build.build_library(checkout)
+    assert told.startswith("The C compiler failed")
+    assert ("odd flag" in told) == ("odd flag" in fault)
+    assert not build.has_library(checkout)
 
 
 def test_benchmarks_are_found_and_listed() -> None:

@@ -38,12 +38,19 @@ class Out:
         return self
 
     def walked(self, frames: list[bytes]) -> Out:
-        data = b"".join(frames)
-        at = self.depacketiser.walk(data, 0, len(data))
-        assert at == len(data) or len(data) - at < 19
-        if at < len(data):
-            self.depacketiser.packet(data, at + 4, len(data))
+        self.read(b"".join(frames))
         return self
+
+    def read(self, data: bytes) -> bytes:
+        """As a reader does with what one read brought: what is left of it."""
+        at = 0
+        while True:
+            at = self.depacketiser.walk(data, at, len(data))
+            end = at + 4 + int.from_bytes(data[at + 2 : at + 4], "big")
+            if len(data) - at < 4 or end > len(data):
+                return data[at:]
+            self.depacketiser.packet(data, at + 4, end)
+            at = end
 
     @property
     def samples(self) -> list[bytes]:
@@ -238,13 +245,7 @@ def test_mutated_streams_never_crash(
     for _ in range(data.draw(st.integers(1, 40))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     out = Out(codec)
-    at = 0
-    while at + 4 <= len(raw):
-        at = out.depacketiser.walk(bytes(raw), at, len(raw))
-        end = at + 4 + int.from_bytes(raw[at + 2 : at + 4], "big")
-        if end <= len(raw):
-            out.depacketiser.packet(bytes(raw), at + 4, end)
-        at = end
+    out.read(bytes(raw))
     before = len(out.pictures)
     out.one_by_one(packets.stream(made, start=1 << 30))
     found, whole = out.samples[before:], made.samples()
@@ -314,7 +315,7 @@ def test_a_picture_without_end_is_a_typed_error(packetiser: Any, codec: str, siz
         nonlocal taken
         while taken * (size + 40) < 4 * MAX_PICTURE_BYTES:
             chunk = b"".join(packets.frame(head + more + b"x" * size, 0, False) for _ in range(64))
-            out.depacketiser.walk(chunk, 0, len(chunk))
+            out.read(chunk)
             taken += 64
 
     with pytest.raises(SourceError) as caught:

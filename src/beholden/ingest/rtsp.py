@@ -473,6 +473,7 @@ class RtspSource:
         else:
             self._audio = self._make_audio(media)
             self._audio_channel, self._audio_reports = channel, reports
+            self._video.hear(self._audio, channel)
         self._set_up_next()
 
     def _on_audio_refused(self) -> None:

@@ -13,6 +13,7 @@ import structlog
 from beholden.bus.messages import BusError, stream_of
 from beholden.bus.server import Connection
 from beholden.ingest.loop import IngestLoop
+from beholden.ingest.rtp import library
 from beholden.model.camera import CameraConfig, StreamAddress, StreamRole
 from beholden.model.errors import BeholdenError
 from beholden.model.gap import GapCause
@@ -129,6 +130,7 @@ class Recorder:
                 "disk_delay_p99_ms": self._means.disk.delay_ms(),
                 "sync_lag_ms": self._means.disk.sync_lag_ms(),
                 "catalog_queue": self._index.waiting,
+                "compiled": library.chosen().library is not None,
                 "started_ms": self._started_ms,
             },
         }

@@ -30,5 +30,10 @@ class AudioDepacketiser:
             self.packets += 1
             self._payload(data[start:end], stamp, hole)
 
+    def in_turn(self, payload: bytes, stamp: int) -> None:
+        """Take the payload of a packet with the number that was expected, which the caller counts."""
+        self.packets += 1
+        self._payload(payload, stamp, False)
+
     def _payload(self, payload: bytes, stamp: int, hole: bool) -> None:
         raise NotImplementedError

@@ -51,6 +51,10 @@ class FragmentedDepacketiser(VideoDepacketiser):
         """Whether a payload header is that of fragments."""
         raise NotImplementedError
 
+    def _is_slice(self, kind: int) -> bool:
+        """Whether a NAL unit of this kind is a slice."""
+        raise NotImplementedError
+
     def walk(self, data: bytes, position: int, size: int) -> int:
         mine, plain, sequence, known = self._mine, self._plain, self.sequence, self._beginnings
         fields, unpack = self._fields.size, self._fields.unpack_from

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 
 from beholden.ingest.nal import NalError, h264_pps_id
-from beholden.ingest.rtp.fragmented import Beginning, FragmentedDepacketiser
+from beholden.ingest.rtp.compiled import CompiledDepacketiser
+from beholden.ingest.rtp.fragmented import Beginning
 from beholden.ingest.rtp.video import ParameterSetSink, PictureSink
 
 _SLICE, _IDR, _SEI, _SPS, _PPS = 1, 5, 6, 7, 8
@@ -14,10 +15,11 @@ _STAP_A, _FU_A = 24, 28
 _RECOVERY_POINT = 6
 
 
-class H264Depacketiser(FragmentedDepacketiser):
+class H264Depacketiser(CompiledDepacketiser):
     """Slices and SEI become the sample; parameter sets go to ``on_parameter_sets``; the rest (access
     unit delimiters, filler, ends of sequence, private types) is left out."""
 
+    _codec = 0
     _fields = struct.Struct(">HHHHI4xBB")
     _folded = struct.Struct(">QQBB")
 
@@ -41,6 +43,9 @@ class H264Depacketiser(FragmentedDepacketiser):
         if not self._is_fragment(header) or fu & 0xC0 != 0x80 or kind not in (_SLICE, _IDR):
             return None
         return Beginning(kind == _IDR, kind, bytes(((header & 0xE0) | kind,)))
+
+    def _is_slice(self, kind: int) -> bool:
+        return 1 <= kind <= _IDR
 
     def _is_fragment(self, header: int) -> bool:
         return header & 31 == _FU_A

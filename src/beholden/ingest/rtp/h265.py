@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from beholden.ingest.rtp.fragmented import Beginning, FragmentedDepacketiser
+from beholden.ingest.rtp.compiled import CompiledDepacketiser
+from beholden.ingest.rtp.fragmented import Beginning
 from beholden.ingest.rtp.video import ParameterSetSink, PictureSink
 
 _LAST_SLICE = 31
@@ -14,9 +15,10 @@ _SEI = (39, 40)
 _AP, _FU = 48, 49
 
 
-class H265Depacketiser(FragmentedDepacketiser):
+class H265Depacketiser(CompiledDepacketiser):
     """Slices and SEI become the sample; parameter sets go to ``on_parameter_sets``; the rest is left out."""
 
+    _codec = 1
     _fields = struct.Struct(">HHHHI4xHB")
     _folded = struct.Struct(">QQHB")
 
@@ -39,6 +41,9 @@ class H265Depacketiser(FragmentedDepacketiser):
             return None
         own = (header & 0x81FF) | kind << 9
         return Beginning(_FIRST_IRAP <= kind <= _LAST_IRAP, kind, own.to_bytes(2, "big"))
+
+    def _is_slice(self, kind: int) -> bool:
+        return kind <= _LAST_SLICE
 
     def _is_fragment(self, header: int) -> bool:
         return header >> 9 & 63 == _FU and _is_ours(header.to_bytes(2, "big"))

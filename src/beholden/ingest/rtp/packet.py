@@ -74,7 +74,6 @@ class Sequence:
     def accept(self, sequence: int, ssrc: int) -> tuple[bool, bool]:
         """(use this packet, there is a hole before it). Late and repeated packets are not used."""
         if sequence == self.expected:
-            self._ssrc = ssrc
             self.expected = (sequence + 1) & 0xFFFF
             return True, False
         fresh = self.expected < 0 or ssrc != self._ssrc

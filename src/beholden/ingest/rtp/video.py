@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from beholden.ingest.rtp.audio import AudioDepacketiser
 from beholden.ingest.rtp.packet import Sequence, parse_header
 from beholden.ingest.source import SourceError
 from beholden.model.camera import StreamState
@@ -51,6 +52,13 @@ class VideoDepacketiser:
         self._trust_marker = True
         self._fragment_at = -1  # index in _parts of the open fragmented NAL unit's length
         self._fragment_kind = 0
+        self._joined = 0  # pieces of the open picture that are joined with others in _parts
+        self._sound: AudioDepacketiser | None = None
+        self._sound_channel = -1
+
+    def hear(self, sound: AudioDepacketiser, channel: int) -> None:
+        """Its packets are on this channel of the same reads: ``walk`` may take them as well."""
+        self._sound, self._sound_channel = sound, channel
 
     def walk(self, data: bytes, position: int, size: int) -> int:
         """Consume interleaved frames from ``data[position:size]`` while they are whole and of this
@@ -92,7 +100,7 @@ class VideoDepacketiser:
             self._payload(data, start, end)
         if marker and self._trust_marker and (self._has_slice or self._damaged):
             self._end_picture()
-        if len(self._parts) > 256:
+        if len(self._parts) + self._joined > 256:
             self.check_size()
 
     def _note_hole(self, stamp: int) -> None:
@@ -107,15 +115,20 @@ class VideoDepacketiser:
     def check_size(self) -> None:
         """Refuse a picture that grows without end."""
         parts = self._parts
-        if len(parts) > MAX_PICTURE_PARTS or (len(parts) > 256 and sum(map(len, parts)) > MAX_PICTURE_BYTES):
-            self._parts = []
-            raise SourceError(
-                StreamState.UNSUPPORTED,
-                GapCause.STREAM_UNSUPPORTED,
-                "picture_too_large",
-                "The camera sent a picture of more than 16 MiB without an end.",
-                "Lower the camera's resolution or bit rate, or restart it.",
-            )
+        pieces = len(parts) + self._joined
+        if pieces > MAX_PICTURE_PARTS or (pieces > 256 and sum(map(len, parts)) > MAX_PICTURE_BYTES):
+            raise self._too_large()
+
+    def _too_large(self) -> SourceError:
+        self._parts = []
+        self._joined = 0
+        return SourceError(
+            StreamState.UNSUPPORTED,
+            GapCause.STREAM_UNSUPPORTED,
+            "picture_too_large",
+            "The camera sent a picture of more than 16 MiB without an end.",
+            "Lower the camera's resolution or bit rate, or restart it.",
+        )
 
     def _note_foreign(self) -> None:
         # What this codec's cameras never send: the picture is spoilt, and soon the stream is another one.
@@ -173,7 +186,7 @@ class VideoDepacketiser:
     def _end_picture(self) -> None:
         if self._fragment_at >= 0:
             self._end_fragment()
-        parts, self._parts = self._parts, []
+        parts, self._parts, self._joined = self._parts, [], 0
         if self._damaged:
             self.dropped += self._emitted_stamp >= 0  # joining in the middle of a picture is no loss
         elif self._has_slice:
