@@ -95,7 +95,7 @@ def _measure(sequence: Filmed, folder: Path) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="beholden-bench-") as name:
         clip = as_camera(source, Path(name) / f"{sequence.key}.mp4", sequence.fps, (width, height))
         witness = Witness()
-        with seeing(Path(name) / "data", {sequence.key: clip}, "always", witness) as site:
+        with seeing(Path(name) / "data", {sequence.key: clip}, {sequence.key: "always"}, witness) as site:
             camera = site.ids[sequence.key]
             first_picture(witness, camera)
             time.sleep(seconds + 4 + (seconds if seconds < 30 else 0))  # a short clip is seen twice

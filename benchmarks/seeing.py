@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +15,13 @@ from pathlib import Path
 from beholden.analyse.analyser import Analyser, Seen
 from beholden.analyse.decode import Decoded
 from beholden.analyse.detect.network import Network
+from beholden.analyse.events import EventChange
 from beholden.analyse.hooks import Hooks
 from beholden.analyse.keeper import Keeper
 from beholden.analyse.mailbox import Look
 from beholden.analyse.onlooker import Small
 from beholden.analyse.sink import CatalogSink
-from beholden.bus.local import BusClient, socket_path
+from beholden.bus.local import BusClient, ThreadedBusServer, socket_path
 from beholden.catalog import Catalog, cameras
 from beholden.model.errors import BeholdenError
 from beholden.model.event import Detection
@@ -77,6 +79,20 @@ class WitnessedAnalyser(Analyser):
         super()._hand_on(seen, look, detected=detected)
 
 
+class TimedSink(CatalogSink):
+    """The catalog, and when (epoch milliseconds) each event's row was in it."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        super().__init__(catalog)
+        self.stored: dict[int, float] = {}
+
+    def start(self, change: EventChange) -> int:
+        """See EventSink."""
+        number = super().start(change)
+        self.stored[number] = time.time() * 1000
+        return number
+
+
 @dataclass
 class Seeing:
     """A site that runs. ``ids`` are its cameras by name."""
@@ -84,6 +100,7 @@ class Seeing:
     data: Path
     catalog: Catalog
     analyser: Analyser
+    sink: TimedSink
     ids: dict[str, int]
     recorder_pids: list[int]
     camera_pid: int
@@ -91,9 +108,14 @@ class Seeing:
 
 @contextlib.contextmanager
 def seeing(
-    data: Path, clips: Mapping[str, Path], mode: str, witness: Witness, *, record: bool = False
+    data: Path,
+    clips: Mapping[str, Path],
+    modes: Mapping[str, str],
+    witness: Witness,
+    *,
+    record: bool = False,
 ) -> Iterator[Seeing]:
-    """Virtual cameras that play clips, a recorder that pulls them, and the analyser."""
+    """Virtual cameras that play clips, each analysed in its mode, a recorder of them, and the analyser."""
     with virtual_cameras({name: str(clip) for name, clip in clips.items()}) as (urls, pid):
         site = first_start.prepare(settings.load(data=data), SystemClock())
         with site.catalog.write() as conn:
@@ -102,7 +124,7 @@ def seeing(
                     conn,
                     site.box,
                     SystemClock().now_ms(),
-                    cameras.NewCamera(name, url[0], analyse=mode, record=record),
+                    cameras.NewCamera(name, url[0], analyse=modes[name], record=record),
                 )
                 for name, url in urls.items()
             }
@@ -113,7 +135,9 @@ def seeing(
             launcher.start(RoleSpec("recorder", s, "beholden.record.role:run_recorder", (data, s)))
             for s in shards
         ]
-        keeper = Keeper(data, CatalogSink(site.catalog), lambda _: None)
+        server = ThreadedBusServer(socket_path(data, "analyser"), lambda _: None)
+        sink = TimedSink(site.catalog)
+        keeper = Keeper(data, sink, server.publish)
         WitnessedAnalyser.witness = witness
         analyser = WitnessedAnalyser(
             Network(),
@@ -126,10 +150,11 @@ def seeing(
         analyser.configure(configs)
         pids = [child.pid for child in children]
         try:
-            yield Seeing(data, site.catalog, analyser, ids, pids, pid)
+            yield Seeing(data, site.catalog, analyser, sink, ids, pids, pid)
         finally:
             analyser.close()
             keeper.close()
+            server.close()
             for child in children:
                 child.stop()
             with contextlib.suppress(BeholdenError):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beholden.analyse.decode import Decoded
-from beholden.analyse.events import EventChange, EventMaker, Phase
+from beholden.analyse.events import STILL, EventChange, EventMaker, Phase
+from beholden.analyse.motion import Motion
 from beholden.analyse.track import Tracker, merged
 from beholden.model.event import Box, Detection, ObjectClass
 
@@ -25,6 +27,16 @@ def at(
 ) -> Detection:
     """A square detection by its left edge."""
     return Detection(kind, score, Box(x, y, x + size, y + size))
+
+
+def stirred(boxes: Sequence[Box]) -> Motion:
+    """Motion in these boxes."""
+    mask = np.zeros((180, 320), np.uint8)
+    for box in boxes:
+        mask[
+            round(box.top * 180) : round(box.bottom * 180), round(box.left * 320) : round(box.right * 320)
+        ] = 255
+    return Motion(tuple(boxes), float(mask.mean()) / 255, settling=False, mask=mask)
 
 
 class Scene:
@@ -43,13 +55,21 @@ class Scene:
             self.now += self.interval
             picture: Decoded = decoded(PICTURE, self.now)
             tracked = self.tracker.update(detections, self.now, sparse=self.interval > 900)
-            self.changes += self.maker.update(tracked, picture, moving, self.interval)
+            self.changes += self.maker.update(tracked, picture, stirred(moving), self.interval)
         return self
 
     def walk(self, start: float, end: float, pictures: int, **looks: object) -> Scene:
         """Something that goes from one place to another."""
         for number in range(pictures):
             self.show(at(start + (end - start) * number / (pictures - 1), **looks))  # type: ignore[arg-type]
+        return self
+
+    def enter(self, pictures: int, pace: float = 0.02, share: float = 1.0, **looks: object) -> Scene:
+        """Something that comes into view, a share of whose box differs from the background."""
+        for number in range(pictures):
+            seen = at(0.3 + number * pace, **looks)  # type: ignore[arg-type]
+            wide = (seen.box.right - seen.box.left) * share
+            self.show(seen, moving=[Box(seen.box.left, seen.box.top, seen.box.left + wide, seen.box.bottom)])
         return self
 
     def told(self) -> list[Phase]:
@@ -91,6 +111,52 @@ def test_flicker_is_not_told() -> None:
     for _ in range(5):
         scene.show(at(0.3), at(0.6), times=2).show(times=20)
     assert scene.told() == []
+
+
+def test_who_plainly_comes_in_is_told_at_second_sight() -> None:
+    """Surely seen twice, a step on, and all of them differs from the background: that is enough."""
+    assert Scene().enter(1).told() == []
+    assert Scene().enter(2).told() == [Phase.START]
+    assert Scene().enter(2, pace=0.0).told() == []
+    assert Scene().enter(3, pace=0.0).told() == [Phase.START]
+
+
+@pytest.mark.parametrize("looks", [{"score": 0.55}, {"share": 0.2}, {"share": 0.0}])
+def test_what_is_less_plain_is_watched_for_longer(looks: dict[str, float]) -> None:
+    """Half sure of it, or little of it differs from the background: it must move as far as ever."""
+    assert Scene().enter(3, pace=0.01, **looks).told() == []  # type: ignore[arg-type]
+    assert Scene().enter(20, **looks).told() == [Phase.START]  # type: ignore[arg-type]
+
+
+def test_a_car_that_plainly_comes_in_is_told_at_third_sight() -> None:
+    """When it went a quarter of its length; one in front of which somebody walks went nowhere."""
+    assert Scene().enter(2, pace=0.03, kind=CAR).told() == []
+    assert Scene().enter(3, pace=0.03, kind=CAR).told() == [Phase.START]
+    assert Scene().enter(7, pace=0.0, kind=CAR).told() == []
+
+
+def test_what_was_there_before_does_not_count_as_new() -> None:
+    """A post taken for a person is not told sooner because leaves move in front of it."""
+    scene = Scene().show(at(0.3), times=4)
+    assert scene.enter(5, pace=0.0).told() == []
+
+
+def test_where_two_pass_each_other_a_third_is_watched_for_longer() -> None:
+    """A box around both, in two or three pictures, is nobody."""
+    scene = Scene().enter(8)
+    for number in range(8, 11):
+        one, both = at(0.3 + number * 0.02), at(0.25 + number * 0.02, y=0.35, size=0.2, score=0.7)
+        scene.show(one, both, moving=[both.box])
+    assert scene.told() == [Phase.START]
+
+
+def test_a_glimpse_is_forgotten() -> None:
+    """What one picture shows and the next does not is nothing, however often it happens."""
+    scene = Scene()
+    for _ in range(30):
+        scene.enter(1).show(times=2)
+    assert scene.told() == []
+    assert not scene.maker.watching
 
 
 def test_weak_detections_are_not_told() -> None:
@@ -222,7 +288,7 @@ def test_every_event_begins_once_and_ends_once(pictures: list[tuple[list[Detecti
     for detections, step in pictures:
         now += step
         picture = decoded(PICTURE, now)
-        changes += maker.update(tracker.update(detections, now, sparse=step > 900), picture, (), step)
+        changes += maker.update(tracker.update(detections, now, sparse=step > 900), picture, STILL, step)
     changes += maker.close()
     state: dict[int, Phase] = {}
     for change in changes:

@@ -99,6 +99,14 @@ def test_what_begins_between_keyframes_is_seen_from_its_beginning(tmp_path: Path
     assert max(b - a for a, b in itertools.pairwise(seen)) <= 200
 
 
+def test_it_says_why_it_is_awake(tmp_path: Path) -> None:
+    """Nothing special at first, then that something moves: a replayed keyframe is not a rare one."""
+    camera = Camera().play(scene(tmp_path / "a.mp4", 4, lambda _: False))
+    assert camera.watch.why_full == ""
+    camera = Camera().play(scene(tmp_path / "b.mp4", 18, lambda at: at >= 12.6))
+    assert camera.watch.why_full == "something moves"
+
+
 def test_it_is_quiet_again_afterwards(tmp_path: Path) -> None:
     """Full rate ends some seconds after the last motion, at a keyframe."""
     camera = Camera().play(scene(tmp_path / "a.mp4", 40, lambda at: 12.6 <= at < 15))

@@ -3,6 +3,8 @@
 Rules (docs/design/analyse.md says why):
 * an event begins when an object was seen at least three times over 0.4 s, surely enough, and moved; a
   person also when they stand still for five seconds;
+* it begins sooner where more speaks for it: what is new in view, surely seen, and differs from the background
+  in all sights needs two of them (a person) or need not have gone so far;
 * it ends when the object was not seen for three seconds, or did not move for sixty;
 * what has ended by standing still is not told again while it stays there.
 """
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 
 from beholden.analyse.decode import Decoded
 from beholden.analyse.geometry import covered, overlap, strides_apart, touches_edge
+from beholden.analyse.motion import Motion
 from beholden.analyse.sighting import STILL_MS, Sighting, Stage
 from beholden.analyse.track import Tracked, group_of
 from beholden.model.event import Box, Detection, EventKind, ObjectClass, RuleHit
@@ -25,6 +28,14 @@ UNSEEN_MS = 3000
 _LEAST_HITS = 3
 _LEAST_MS = 380  # three pictures at five a second
 _SURE = 0.5
+# What is so plain that it need not be watched for longer:
+_PLAIN_MS = 1500  # it has not been in view for longer, so it did not just have somebody pass in front
+_PLAIN_SCORE, _PLAIN_TRUST = 0.6, 0.5
+_PLAIN_STIR = 0.3  # of its box differs from the background, in every sight
+_TWICE_SHIFT = 0.05  # of its own size, for a person after two sights
+_TWICE_MS = 180
+_APART = 0.1  # overlap with another that was just there
+_THING_TRUST, _THING_SHIFT = 0.45, 0.25  # for what is no person, after three
 _STANDING_MS = 5000
 _STANDING_HITS = 8
 _SAME = 0.3  # overlap at which a new track goes on with an object just lost
@@ -35,6 +46,9 @@ _MOST = 100
 _STATIONARY_MS = 10_000
 _FOLLOWED_MS = 1500
 _HIDDEN_MS = 400  # out of sight for so long it is taken to go on as it went
+
+
+STILL = Motion((), 0.0, settling=False)
 
 
 class Phase(enum.StrEnum):
@@ -114,7 +128,7 @@ class EventMaker:
         self,
         tracked: Sequence[Tracked],
         picture: Decoded,
-        moving: Sequence[Box] = (),
+        motion: Motion = STILL,
         interval_ms: int = 200,
         looked_at: Callable[[Box], bool] = lambda _: True,
     ) -> list[EventChange]:
@@ -128,11 +142,15 @@ class EventMaker:
         sparse = interval_ms > SPARSE_MS
         taken: set[int] = set()
         changes: list[EventChange] = []
-        for item in sorted(tracked, key=lambda each: -each.detection.score):
-            key = self._key_of(item, picture, taken, sparse)
+        for item in sorted(
+            tracked, key=lambda each: (each.track not in self._by_track, -each.detection.score)
+        ):
+            key = self._key_of(item, picture, taken, motion, sparse)
             if key is not None:
                 taken.add(key)
-                changes += self._see(key, item.detection, picture, moving, sparse)
+                changes += self._see(key, item.detection, picture, motion, sparse)
+        if not sparse:
+            self._drop_glimpses(taken)
         self._miss(taken, min(max(step, 0), 1000), looked_at)  # a gap counts a second at most
         return changes + self._leave(picture.at_ms, _patience(interval_ms))
 
@@ -148,14 +166,16 @@ class EventMaker:
         self._last_ms = 0
         return changes
 
-    def _key_of(self, item: Tracked, picture: Decoded, taken: set[int], sparse: bool) -> int | None:
+    def _key_of(
+        self, item: Tracked, picture: Decoded, taken: set[int], motion: Motion, sparse: bool
+    ) -> int | None:
         known = self._by_track.get(item.track)
         if known in self._sightings and known not in taken:
             return known
         key = self._gone_on_with(item.detection, taken, sparse)
         if key is None and len(self._sightings) < _MOST:
             key = next_key()
-            self._sightings[key] = Sighting(item.detection, picture)
+            self._sightings[key] = Sighting(item.detection, picture, motion.share(item.detection.box))
         if key is not None:
             self._by_track[item.track] = key
         return key
@@ -176,17 +196,19 @@ class EventMaker:
         return found
 
     def _see(
-        self, key: int, detection: Detection, picture: Decoded, moving: Sequence[Box], sparse: bool
+        self, key: int, detection: Detection, picture: Decoded, motion: Motion, sparse: bool
     ) -> Iterator[EventChange]:
         sighting = self._sightings[key]
         before = sighting.kind
-        better = sighting.see(detection, picture) if sighting.last_ms != picture.at_ms else False
+        again = sighting.last_ms != picture.at_ms
+        better = again and sighting.see(detection, picture, motion.share(detection.box))
         if sighting.stage is Stage.RESTING:
             if not sighting.moved:
                 return
             sighting.begin_again(picture)
         if sighting.stage is Stage.CANDIDATE:
-            if _worth_telling(sighting, moving, sparse):
+            plain = not sparse and _plain(sighting) and self._apart(sighting)
+            if plain or _worth_telling(sighting, motion, sparse):
                 sighting.stage = Stage.REPORTED
                 yield self._change(Phase.START, key, still=True)
         elif better or sighting.kind is not before:
@@ -195,6 +217,21 @@ class EventMaker:
             if sighting.stage is Stage.REPORTED:
                 yield self._change(Phase.END, key, still=False)
             sighting.rest()
+
+    def _apart(self, sighting: Sighting) -> bool:
+        """Whether no other was just where it is: a detector at times sees three where two pass each other."""
+        return all(
+            overlap(sighting.box, other.box) < _APART
+            for other in self._sightings.values()
+            if other is not sighting
+            and other.group == sighting.group
+            and sighting.last_ms - other.last_ms < _FOLLOWED_MS
+        )
+
+    def _drop_glimpses(self, seen: set[int]) -> None:
+        """Forget what one picture showed and the next did not."""
+        for key in [key for key, item in self._sightings.items() if item.hits == 1 and key not in seen]:
+            self._forget(key)
 
     def _miss(self, seen: set[int], step_ms: int, looked_at: Callable[[Box], bool]) -> None:
         """Count for what rests how long it was looked for in vain."""
@@ -250,7 +287,7 @@ class EventMaker:
 
 def _place(item: Sighting, at_ms: int) -> Box | None:
     """Where something in view is: also for a moment while something else hides it."""
-    if not item.trusted or item.hits < _LEAST_HITS:
+    if not item.trusted or (item.hits < _LEAST_HITS and item.stage is not Stage.REPORTED):
         return None
     if item.last_ms == at_ms or item.stage is Stage.RESTING:
         return item.box
@@ -266,13 +303,27 @@ def _patience(interval_ms: int) -> int:
     return max(UNSEEN_MS, interval_ms * 5 // 2)
 
 
-def _worth_telling(sighting: Sighting, moving: Sequence[Box], sparse: bool) -> bool:
+def _worth_telling(sighting: Sighting, motion: Motion, sparse: bool) -> bool:
     if sighting.score < _SURE or not sighting.trusted:
         return False
     if sparse:  # there will not be three pictures: motion where it is must do
-        return sighting.moved or sum(covered(sighting.box, region) for region in moving) > 0.3
+        return sighting.moved or sum(covered(sighting.box, region) for region in motion.regions) > 0.3
     lasted = sighting.last_ms - sighting.first_ms
     if sighting.hits < _LEAST_HITS or lasted < _LEAST_MS:
         return False
     standing = lasted >= _STANDING_MS and sighting.hits >= _STANDING_HITS
     return sighting.moved or (sighting.kind is ObjectClass.PERSON and standing)
+
+
+def _plain(item: Sighting) -> bool:
+    """Whether something that has just come into view is surely there, and what moves is surely it."""
+    lasted = item.last_ms - item.first_ms
+    sure = item.score >= _SURE and item.trusted and item.stir >= _PLAIN_STIR
+    if not sure or not _TWICE_MS <= lasted <= _PLAIN_MS:
+        return False
+    thrice = item.hits >= _LEAST_HITS and lasted >= _LEAST_MS
+    if item.kind is not ObjectClass.PERSON:
+        return thrice and item.trust >= _THING_TRUST and item.shift >= _THING_SHIFT
+    if item.score < _PLAIN_SCORE or item.trust < _PLAIN_TRUST:
+        return False
+    return thrice or (item.hits > 1 and item.shift >= _TWICE_SHIFT)

@@ -53,6 +53,15 @@ class Motion:
         small = cv2.resize(self.mask, (GRID_WIDTH, GRID_HEIGHT), interpolation=cv2.INTER_AREA)
         return np.asarray(small, np.uint8)
 
+    def share(self, box: Box) -> float:
+        """How much of a box (0..1 of the picture) differs, 0..1; 0 while nobody can say what moves."""
+        if self.mask is None:
+            return 0.0
+        height, width = self.mask.shape
+        top, left = max(int(box.top * height), 0), max(int(box.left * width), 0)
+        part = self.mask[top : math.ceil(box.bottom * height), left : math.ceil(box.right * width)]
+        return cv2.countNonZero(part) / part.size if part.size else 0.0
+
 
 class MotionDetector:
     """The background of one camera and what differs from it."""

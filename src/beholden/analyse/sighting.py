@@ -32,7 +32,7 @@ class Stage(enum.Enum):
 class Sighting:
     """One object from its first detection on. Times are epoch milliseconds."""
 
-    def __init__(self, detection: Detection, picture: Decoded) -> None:
+    def __init__(self, detection: Detection, picture: Decoded, stir: float = 0.0) -> None:
         self.stage = Stage.CANDIDATE
         self.group = group_of(detection.kind)
         self.first_ms = self.last_ms = picture.at_ms
@@ -41,6 +41,7 @@ class Sighting:
         self.missed_ms = 0
         self.score = self.score_now = 0.0
         self.trust = detection.score
+        self.stir = 1.0  # the least share of its box that differed from the background, in all sights
         self.best_box = self.box = self.smooth = self._origin = self.anchor = detection.box
         self.anchor_ms = picture.at_ms
         self.best: Decoded | None = picture
@@ -48,7 +49,7 @@ class Sighting:
         self._best_value = 0.0
         self._speed = (0.0, 0.0)  # of its centre, pictures per millisecond
         self._votes: defaultdict[ObjectClass, float] = defaultdict(float)
-        self.see(detection, picture)
+        self.see(detection, picture, stir)
 
     @property
     def kind(self) -> ObjectClass:
@@ -60,8 +61,15 @@ class Sighting:
         """Whether the detector is sure of it by and large, and not just once."""
         return self.trust >= (_TRUSTED_PERSON if self.kind is ObjectClass.PERSON else _TRUSTED)
 
-    def see(self, detection: Detection, picture: Decoded) -> bool:
-        """One more detection of it; returns whether this is its new best still."""
+    @property
+    def shift(self) -> float:
+        """How far it is now from where it was first seen, in sizes of its own."""
+        return strides_apart(self._origin, self.box)
+
+    def see(self, detection: Detection, picture: Decoded, stir: float = 0.0) -> bool:
+        """One more detection of it; a share ``stir`` of its box differs from the background. Returns whether
+        this is its new best still."""
+        self.stir = min(self.stir, stir)
         self._learn_speed(detection.box, picture.at_ms)
         self.last_ms = picture.at_ms
         self.hits += 1

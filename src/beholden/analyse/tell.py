@@ -94,7 +94,7 @@ class Teller:
         return self._events.update(
             tracked,
             look.picture,
-            look.motion.regions,
+            look.motion,
             look.interval_ms,
             lambda box: not crops or seen_in(crops, box, size),
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import supervision
 from trackers import ByteTrackTracker
+from trackers.core.bytetrack.tracklet import ByteTrackTracklet
 
 from beholden.analyse.geometry import overlap
 from beholden.model.event import Detection, ObjectClass
@@ -66,6 +67,9 @@ class Tracker:
         )
         self._last_ms: int | None = None
         self._alone = itertools.count(1)
+        self._numbers = itertools.count(1)
+        self._born: list[tuple[ByteTrackTracklet, int]] = []  # seen once, and what number each has
+        self._number_of: dict[int, int] = {}  # by the number that the library gives at second sight
 
     @property
     def active(self) -> bool:
@@ -73,7 +77,8 @@ class Tracker:
         return bool(self._inner.tracks)
 
     def update(self, detections: Sequence[Detection], at_ms: int, *, sparse: bool = False) -> list[Tracked]:
-        """Detections of the next picture, with tracks; those without one are left out.
+        """Detections of the next picture, with tracks; those without one are left out. A track has its number
+        from its first detection on, and is forgotten when the next picture does not show it again.
 
         Time that steps back (a camera's clock was set) forgets all tracks. ``sparse`` pictures (keyframes
         only) are too far apart to follow anything: each sure detection gets a number of its own.
@@ -84,19 +89,47 @@ class Tracker:
                 Tracked(-next(self._alone), item) for item in detections if item.score >= WEAKEST_TO_BEGIN
             ]
         if self._last_ms is not None and at_ms <= self._last_ms:
-            self._inner.reset()
+            self.forget()
         self._last_ms = at_ms
         strong = merged([item for item in detections if item.score >= _weakest(item.kind)])
         found = self._inner.update(_packed(strong), timestamp=at_ms / 1000)
         if found.tracker_id is None:
             return []
-        indices = np.asarray(found.data.get("index", ()), np.int64)
-        pairs = zip(found.tracker_id.tolist(), indices.tolist(), strict=True)
-        return [Tracked(track, strong[index]) for track, index in pairs if track >= 0]
+        indices = np.asarray(found.data.get("index", ()), np.int64).tolist()
+        pairs = [
+            (track, strong[index]) for track, index in zip(found.tracker_id.tolist(), indices, strict=True)
+        ]
+        self._name()
+        followed = [Tracked(self._number_of[track], item) for track, item in pairs if track >= 0]
+        return followed + self._begin([item for track, item in pairs if track < 0])
+
+    def _name(self) -> None:
+        """Let what was seen again keep the number of its first sight."""
+        for track, number in self._born:
+            if track.tracker_id >= 0:
+                self._number_of[track.tracker_id] = number
+        alive = self._inner.tracks
+        self._born = [
+            (track, number) for track, number in self._born if track in alive and track.tracker_id < 0
+        ]
+        self._number_of = {
+            each.tracker_id: self._number_of[each.tracker_id] for each in alive if each.tracker_id >= 0
+        }
+
+    def _begin(self, unfollowed: Sequence[Detection]) -> list[Tracked]:
+        """Number what the library follows from now on: it says so only at second sight."""
+        known = [track for track, _ in self._born]
+        fresh = [track for track in self._inner.tracks if track.tracker_id < 0 and track not in known]
+        begun = [item for item in unfollowed if item.score >= WEAKEST_TO_BEGIN]
+        tracked = [Tracked(next(self._numbers), item) for item in begun]
+        self._born += [(track, item.track) for track, item in zip(fresh, tracked, strict=True)]
+        return tracked
 
     def forget(self) -> None:
         """Drop all tracks."""
         self._inner.reset()
+        self._born.clear()
+        self._number_of.clear()
         self._last_ms = None
 
 

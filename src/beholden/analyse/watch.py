@@ -125,7 +125,8 @@ class Watch:
             self._need_key = True
             return
         try:
-            self._settle(unit)
+            if not in_line:
+                self._settle(unit)
             with self._note.decoding(self.camera) if self._note else contextlib.nullcontext():
                 pictures = self._decode(self._decoder, unit, in_line=in_line)
         except (DecodeError, cv2.error) as error:
@@ -151,12 +152,12 @@ class Watch:
         if not unit.key:
             return
         at_ms = ticks_to_ms(unit.pts)
-        often = 0 < at_ms - self._key_ms <= LONGEST_MS
+        first, often = not self._key_ms, 0 < at_ms - self._key_ms <= LONGEST_MS
         self._key_ms = at_ms
         if self.mode != "balanced" or self.keyframes_only:
             self._rouse("")
         elif not often:
-            self._rouse("its keyframes come too rarely to wait for them")
+            self._rouse("" if first else "its keyframes come too rarely to wait for them")
         elif not self.quiet and not self.busy and not self._replay and at_ms - self._moved_ms >= _CALM_MS:
             self.quiet = self.feed.patient = True
             self.why_full = ""
