@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -144,3 +145,64 @@ def test_h265_decodes_with_its_record(tmp_path: Path) -> None:
     pictures += []
     assert pictures
     assert pictures[0].luma().shape == (180, 320)
+
+
+FLIPPED = bytes(255 - byte for byte in range(256))
+
+
+def flipped(sample: bytes) -> bytes:
+    """With its second half wrong."""
+    half = len(sample) // 2
+    return sample[:half] + sample[half:].translate(FLIPPED)
+
+
+def seen_of(video: VideoFormat, samples: list[bytes | None]) -> list[int]:
+    """The numbers of the samples that gave a picture; None is a sample that never came."""
+    decoder, seen = Decoder(video), []
+    for number, sample in enumerate(samples):
+        if sample is not None:
+            with contextlib.suppress(DecodeError):
+                seen += [picture.at_ms for picture in decoder.decode(sample, number * 90)]
+    return seen
+
+
+@pytest.fixture(scope="module")
+def grain(tmp_path_factory: pytest.TempPathFactory) -> Coded:
+    """Sensor noise, so that pictures between keyframes have something in them; GOPs of ten."""
+    random = np.random.default_rng(4)
+    pictures = (random.normal(110, 12, (180, 320, 3)).clip(0, 255).astype(np.uint8) for _ in range(30))
+    return coded(write_clip(tmp_path_factory.mktemp("grain") / "grain.mp4", pictures, 10, 10))
+
+
+@pytest.mark.parametrize("harm", ["flipped", "cut", "missing"])
+def test_what_builds_on_a_damaged_picture_is_left_out(grain: Coded, harm: str) -> None:
+    """Up to the next keyframe: a decoder shows patches there and says so of the first alone, or of none."""
+    samples: list[bytes | None] = [unit.data() for unit in grain.units]
+    hurt = grain.units[13].data()
+    samples[13] = {"flipped": flipped(hurt), "cut": hurt[: len(hurt) // 2], "missing": None}[harm]
+    assert seen_of(grain.video, samples) == [*range(13), *range(20, 30)]
+
+
+def test_a_damaged_keyframe_is_refused(grain: Coded) -> None:
+    """With what follows it, also when keyframes alone are decoded or glanced at."""
+    samples: list[bytes | None] = [unit.data() for unit in grain.units]
+    samples[10] = flipped(grain.units[10].data())
+    assert seen_of(grain.video, samples) == [*range(10), *range(20, 30)]
+    for decode in (Decoder(grain.video).decode_keyframe, Decoder(grain.video).glance):
+        with pytest.raises(DecodeError):
+            decode(flipped(grain.units[10].data()), 0)
+        assert len(decode(grain.units[20].data(), 90)) == 1
+
+
+def test_a_glance_leaves_decoding_as_it_was(grain: Coded) -> None:
+    """In the middle of a GOP a glance at a keyframe disturbs nothing, and shows nearly the same."""
+    decoder, other = Decoder(grain.video), Decoder(grain.video)
+    for number, unit in enumerate(grain.units[:15]):
+        glanced = decoder.glance(grain.units[10].data(), 0)[0].luma().astype(int)
+        one, two = (
+            decoder.decode(unit.data(), unit.pts)[0].luma(),
+            other.decode(unit.data(), unit.pts)[0].luma(),
+        )
+        assert np.array_equal(one, two)
+        if number == 10:
+            assert np.abs(glanced - one).mean() < 3

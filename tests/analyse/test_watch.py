@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from beholden.analyse.feed import Feed
@@ -105,6 +106,32 @@ def test_it_says_why_it_is_awake(tmp_path: Path) -> None:
     assert camera.watch.why_full == ""
     camera = Camera().play(scene(tmp_path / "b.mp4", 18, lambda at: at >= 12.6))
     assert camera.watch.why_full == "something moves"
+
+
+@pytest.mark.parametrize("mode", ["balanced", "always", "keyframes"])
+def test_damage_is_not_motion(tmp_path: Path, mode: str) -> None:
+    """Pictures that came damaged, and lost ones, move nothing; the camera is looked at again after them."""
+    random = np.random.default_rng(8)
+    grain = [random.integers(-15, 15, (180, 320, 1), np.int16) for _ in range(7)]
+    bars = blank().astype(np.int16)
+    bars[:, ::40] += 90
+    pictures = ((bars + grain[n % 7]).clip(0, 255).astype(np.uint8) for n in range(400))
+    path = write_clip(tmp_path / "a.mp4", pictures, FPS, GOP)
+    hurt = set(np.random.default_rng(9).choice(np.arange(100, 360), 26, replace=False).tolist())
+    numbers = itertools.count()
+
+    def each(unit: AccessUnit) -> AccessUnit:
+        if next(numbers) not in hurt:
+            return unit
+        data = unit.data()
+        middle = len(data) // 2
+        wrong = data[:middle] + bytes(255 - byte for byte in data[middle:])
+        return AccessUnit(unit.track, unit.pts, unit.key, (wrong,), len(wrong), unit.arrival_ms)
+
+    camera = Camera(mode).play(path, each)
+    assert not [look.picture.at_ms - START_MS for look in camera.looks if look.motion.regions]
+    assert not any(look.motion.settling for look in camera.looks if look.picture.at_ms > START_MS + 2000)
+    assert camera.decoded[-1] >= 38_000
 
 
 def test_it_is_quiet_again_afterwards(tmp_path: Path) -> None:

@@ -9,13 +9,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beholden.ingest.nal import NalError, h264_pps_id, h264_profile, h264_size, h265_size
+from beholden.ingest.nal import (
+    NalError,
+    h264_frame_number_bits,
+    h264_pps_id,
+    h264_profile,
+    h264_size,
+    h265_size,
+)
 
 
 @pytest.mark.parametrize(("width", "height"), [(128, 98), (640, 360), (322, 182), (16, 16)])
 def test_the_size_of_h264_is_the_cropped_picture(coded: Callable[..., Any], width: int, height: int) -> None:
     """What an encoder was asked for is what the SPS says, cropping included."""
     assert h264_size(coded("h264", width, height, 1).sets[0]) == (width, height)
+
+
+@pytest.mark.parametrize("profile", ["baseline", "main", "high"])
+def test_the_numbers_of_pictures_have_bits(coded: Callable[..., Any], profile: str) -> None:
+    """As many as the encoder chose, x264's four at least; a cut set is an error."""
+    sps = coded("h264", 320, 180, 1, profile=profile, preset="medium").sets[0]
+    assert 4 <= h264_frame_number_bits(sps) <= 16
+    with pytest.raises(NalError):
+        h264_frame_number_bits(sps[:5])
 
 
 @pytest.mark.parametrize("profile", ["baseline", "main", "high"])

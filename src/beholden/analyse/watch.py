@@ -171,7 +171,7 @@ class Watch:
                 self._wake(self._gop, [unit], "its keyframes come too rarely to wait for them")
             return 0
         before, self._gop = self._gop, Gop(unit)
-        pictures = decoder.decode_keyframe(unit.data(), unit.pts)
+        pictures = decoder.glance(unit.data(), unit.pts)
         for picture in pictures:
             masked = self._hooks.masked(self.camera, picture)
             if masked is None:

@@ -63,6 +63,7 @@ def h264_size(sps: bytes) -> tuple[int, int]:
     bits.read(16)
     bits.unsigned()
     chroma = _skip_chroma_info(bits) if profile in _WITH_CHROMA_INFO else 1
+    bits.unsigned()
     _skip_picture_order(bits)
     bits.unsigned()
     bits.read(1)
@@ -107,6 +108,21 @@ def h265_size(sps: bytes) -> tuple[int, int]:
     return _checked(width, height)
 
 
+def h264_frame_number_bits(sps: bytes) -> int:
+    """How many bits ``frame_num`` has in the slices of an H.264 SPS with its one-byte header; 0 where numbers
+    may be left out on purpose, or slices begin in a rarer way."""
+    bits = BitReader(without_emulation(sps[1:_LONGEST_SPS]))
+    profile = bits.read(8)
+    bits.read(16)
+    bits.unsigned()
+    chroma = _skip_chroma_info(bits) if profile in _WITH_CHROMA_INFO else 1
+    length = bits.unsigned() + 4
+    _skip_picture_order(bits)
+    bits.unsigned()
+    gaps = bits.read(1)
+    return 0 if gaps or chroma == 3 or length > 16 else length
+
+
 def h264_profile(sps: bytes) -> str:
     """The profile's name as people know it, e.g. ``High``; the number for rare ones."""
     names = {
@@ -149,7 +165,6 @@ def _skip_scaling_list(bits: BitReader, length: int) -> None:
 
 
 def _skip_picture_order(bits: BitReader) -> None:
-    bits.unsigned()
     kind = bits.unsigned()
     if kind == 0:
         bits.unsigned()
