@@ -169,6 +169,7 @@ class AudioClock:
         self._offset = 0
         self._earliest = _FAR
         self._checked_at = 0
+        self._check_at = 0  # ten seconds later
         self._next = -1
         self._slack = AUDIO_SLACK_MS * rate // 1000
         self._jitter = AUDIO_JITTER_MS * rate // 1000
@@ -191,8 +192,15 @@ class AudioClock:
     def place(self, stamp: int, samples: int, arrival_ms: int, video: VideoClock, hole: bool) -> int | None:
         """The time of one frame; None when it must be dropped because it would overlap what is there."""
         arrival = arrival_ms * self.rate // 1000
-        self._advance(stamp, arrival)
-        target = self._target(arrival, video)
+        step = ((stamp - self._stamp + _HALF) & _MASK) - _HALF
+        media = self._media + step
+        if 0 < step <= self.rate and self._anchored and media < self._check_at:  # nearly all
+            self._media, self._stamp = media, stamp
+            if arrival - media < self._earliest:  # noqa: PLR1730 (this is the hot path)
+                self._earliest = arrival - media
+        else:
+            self._advance(stamp, arrival)
+        target = self._offset + self._media if self._link is None else self._target(arrival, video)
         expected = self._next
         near = target - expected
         self._drift += (near - self._drift) // _SMOOTHED
@@ -220,7 +228,7 @@ class AudioClock:
         if not self._anchored:
             self._anchored = True
             self._offset = self._earliest = early
-            self._checked_at = self._media
+            self._note_check()
         elif early < self._earliest:
             self._earliest = early
         if self._media - self._checked_at > 10 * self.rate:
@@ -228,7 +236,11 @@ class AudioClock:
             most = (self._media - self._checked_at) * MOST_PPM // 1_000_000
             self._offset += error if abs(error) > self._jitter else max(-most, min(most, error))
             self._earliest = _FAR
-            self._checked_at = self._media
+            self._note_check()
+
+    def _note_check(self) -> None:
+        self._checked_at = self._media
+        self._check_at = self._media + 10 * self.rate
 
     def _target(self, arrival: int, video: VideoClock) -> int:
         if self._link is not None:

@@ -21,6 +21,7 @@ from beholden.model.media import (
 )
 from beholden.model.time import TICKS_PER_MS, TICKS_PER_SECOND
 
+_PICTURE, _SOUND = Track.VIDEO, Track.AUDIO  # looked up for every unit
 _NTP_UNIX_SECONDS = 2_208_988_800  # from 1900 to 1970
 
 
@@ -37,6 +38,7 @@ class Feed:
     ) -> None:
         self.arrival_ms = 0
         self._sink = sink
+        self._hand_over = sink.on_access_unit
         self._status = status
         self._codec: VideoCodec = codec
         self._audio = audio
@@ -72,17 +74,17 @@ class Feed:
                 return
         elif not self._started:
             return
-        clock = self._clock
-        pts = clock.place(stamp, key, self.arrival_ms * TICKS_PER_MS)
+        clock, arrival_ms = self._clock, self.arrival_ms
+        pts = clock.place(stamp, key, arrival_ms * TICKS_PER_MS)
         if key:
             self._begin_gop(pts)
         status = self._status
         status.pictures += 1
-        status.last_unit_ms = self.arrival_ms
+        status.last_unit_ms = arrival_ms
         status.newest_pts = clock.newest
         self._gop_pictures += 1
         self._gop_bytes += size
-        self._sink.on_access_unit(AccessUnit(Track.VIDEO, pts, key, parts, size, self.arrival_ms))
+        self._hand_over(AccessUnit(_PICTURE, pts, key, parts, size, arrival_ms))
 
     def audio_frame(self, stamp: int, frame: bytes, samples: int, hole: bool) -> None:
         """One audio frame. ``stamp`` is its RTP timestamp, ``samples`` its exact duration."""
@@ -91,10 +93,9 @@ class Feed:
             return
         pts = clock.place(stamp, samples, self.arrival_ms, self._clock, hole)
         if pts is not None:
-            self._gop_bytes += len(frame)
-            self._sink.on_access_unit(
-                AccessUnit(Track.AUDIO, pts, True, (frame,), len(frame), self.arrival_ms, samples)
-            )
+            size = len(frame)
+            self._gop_bytes += size
+            self._hand_over(AccessUnit(_SOUND, pts, True, (frame,), size, self.arrival_ms, samples))
 
     def sender_report(self, track: Track, report: SenderReport) -> None:
         """What the camera's clock said at an RTP timestamp."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import threading
 import time
 from array import array
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
@@ -29,6 +30,7 @@ log = structlog.get_logger()
 DEFAULT_LIMIT_BYTES = 64 * 1024 * 1024
 _EPOCHS_TRIED = 100
 _DELAYS = 4096
+_MOST_KEPT = 4 * 1024 * 1024  # a buffer that grew beyond this is let go again
 
 
 @dataclass(slots=True)
@@ -124,6 +126,7 @@ class DiskWriter:
         self._jobs: deque[tuple[SegmentFile, QueuedFragment | None]] = deque()
         self._changed = threading.Condition()
         self._pending_bytes = 0
+        self._joined = io.BytesIO()
         self._delays = array("f", bytes(4 * _DELAYS))  # seconds from queue to disk, of the newest fragments
         self._written = 0
         self._stopping = False
@@ -219,21 +222,34 @@ class DiskWriter:
     def _append(self, file: SegmentFile, queued: QueuedFragment) -> None:
         fragment = queued.fragment
         first = not file.entries
-        data = b"".join([file.init, *fragment.parts] if first else fragment.parts)
-        self.store.write(file.fd, data)
-        file.hash.update(data)
+        size = self._write_parts(file, [file.init, *fragment.parts] if first else fragment.parts)
         if not first and 0 < fragment.start - file.last_start < 1 << 32:
-            file.entries[-1] = replace(file.entries[-1], ticks=fragment.start - file.last_start)
+            last = file.entries[-1]
+            ticks = fragment.start - file.last_start
+            file.entries[-1] = FragmentEntry(last.size, ticks, last.pictures, last.flags)
         file.entries.append(fragment.entry)
         file.last_start = fragment.start
         file.end_tick = fragment.start + fragment.entry.ticks
-        queued.offset = file.size + len(data) - fragment.entry.size
-        file.size += len(data)
+        queued.offset = file.size + size - fragment.entry.size
+        file.size += size
         self._syncer.wrote(file, is_new=first)
         self.trouble = None
         file.begun = True
         if first and file.after_gap:
             file.owner.file_landed(file)
+
+    def _write_parts(self, file: SegmentFile, parts: list[bytes]) -> int:
+        # Joined in the same memory every time: it stays in the processor's cache for the write and the hash.
+        joined = self._joined
+        joined.seek(0)
+        joined.writelines(parts)
+        size = joined.tell()
+        with joined.getbuffer() as whole, whole[:size] as data:
+            self.store.write(file.fd, data)
+            file.hash.update(data)
+        if size > _MOST_KEPT:
+            self._joined = io.BytesIO()
+        return size
 
     def _fail(self, file: SegmentFile, error: OSError | StoreError) -> None:
         file.failed = self.trouble = explain(error)

@@ -66,7 +66,7 @@ class FakeStore(Volume):
         self._step("create")
         return super().create_exclusive(key)
 
-    def write(self, fd: int, data: bytes) -> None:
+    def write(self, fd: int, data: bytes | memoryview) -> None:
         """As Volume, with faults; ``slow_bytes`` a second at most when that is set."""
         self._open.wait()
         self._step("write")

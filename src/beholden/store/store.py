@@ -47,7 +47,7 @@ class Store(Protocol):
         """A descriptor to write a new file with; FileExistsError when the key is taken."""
         ...
 
-    def write(self, fd: int, data: bytes) -> None:
+    def write(self, fd: int, data: bytes | memoryview) -> None:
         """Append all of ``data``."""
         ...
 

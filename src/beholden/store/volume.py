@@ -85,11 +85,11 @@ class Volume:
                 self._make_folders(path.parent)
         return os.open(path, flags, 0o640)
 
-    def write(self, fd: int, data: bytes) -> None:
+    def write(self, fd: int, data: bytes | memoryview) -> None:
         """Append all of ``data``."""
-        view = memoryview(data)
-        while view:
-            view = view[os.write(fd, view) :]
+        written = os.write(fd, data)
+        while written < len(data):
+            written += os.write(fd, memoryview(data)[written:])
 
     def flush(self, fd: int) -> None:
         """Make what was written to a file durable (fdatasync), while writing may go on."""

@@ -11,6 +11,7 @@ import struct
 from typing import ClassVar
 
 from beholden.ingest.rtp import library
+from beholden.ingest.rtp.audio import AudioDepacketiser
 from beholden.ingest.rtp.fragmented import FragmentedDepacketiser
 from beholden.ingest.rtp.video import ParameterSetSink, PictureSink
 
@@ -23,6 +24,7 @@ _SOUND_AT = _SET_UP.size
 _SHARED_AT = _SOUND_AT + _SOUND.size
 _RESULT_AT = _SHARED_AT + _SHARED.size
 _RECORD = struct.Struct("=4I")
+_result = _RESULT.unpack_from
 _KEY, _HAS_SLICE, _AFTER_HOLE, _TRUST_MARKER = 1, 2, 4, 8
 _KEY_PICTURE, _HEARD = 2, 3
 
@@ -32,23 +34,33 @@ class CompiledDepacketiser(FragmentedDepacketiser):
     ``packet`` takes it back first, and the next ``walk`` hands it over again."""
 
     _codec: ClassVar[int]
+    _library: library.Library | None
+    _walk: library.Walk
 
     def __init__(
         self, channel: int, payload_type: int, on_picture: PictureSink, on_parameter_sets: ParameterSetSink
     ) -> None:
         super().__init__(channel, payload_type, on_picture, on_parameter_sets)
-        self._library = library.chosen().library
         self._state = bytearray(library.STATE_BYTES)
         self._exported = (ctypes.c_char * library.STATE_BYTES).from_buffer(self._state)
         self._address = ctypes.addressof(self._exported)
         self._handed_over = False
+        self._heard = -1  # the number of the next packet of sound, as the compiled code knows it
         _SET_UP.pack_into(self._state, 0, self._codec, channel, payload_type)
+        _SOUND.pack_into(self._state, _SOUND_AT, -1, -1, -1)
+        self.use(library.chosen().library)
 
     def use(self, compiled: library.Library | None) -> None:
         """This compiled code from now on, or none."""
         if self._handed_over:
             self._take_back()
         self._library = compiled
+        if compiled is not None:
+            self._walk = compiled.walk
+
+    def hear(self, sound: AudioDepacketiser, channel: int) -> None:
+        super().hear(sound, channel)
+        self._heard = -2  # no number: so that the next call tells the compiled code
 
     def packet(self, data: bytes, start: int, end: int) -> None:
         if self._handed_over:
@@ -60,37 +72,35 @@ class CompiledDepacketiser(FragmentedDepacketiser):
             return super().walk(data, position, size)
         if not self._handed_over and not self._hand_over():
             return position
-        sound, state = self._sound, self._state
-        if sound is None:
-            _SOUND.pack_into(state, _SOUND_AT, -1, -1, -1)
-        else:
-            _SOUND.pack_into(
-                state, _SOUND_AT, self._sound_channel, sound.payload_type, sound.sequence.expected
-            )
+        sound = self._sound
+        if sound is not None and sound.sequence.expected != self._heard:
+            self._heard = sound.sequence.expected
+            _SOUND.pack_into(self._state, _SOUND_AT, self._sound_channel, sound.payload_type, self._heard)
         scratch = self._library.scratch
-        position = self._library.walk(data, position, min(size, len(data)), self._address, scratch.address)
-        is_open, packets, heard_packets, records, begin, end, length_at, closed, too_large = (
-            _RESULT.unpack_from(state, _RESULT_AT)
+        address, out = scratch.address, scratch.out
+        position = self._walk(data, position, min(size, len(data)), self._address, address)
+        is_open, packets, heard_packets, records, begin, end, length_at, closed, too_large = _result(
+            self._state, _RESULT_AT
         )
         self.packets += packets
         if closed:
             self._parts[self._fragment_at] = closed.to_bytes(4, "big")
-        if records:
-            self._deliver(data, scratch, records)
         if heard_packets and sound is not None:
-            _, _, sound.sequence.expected = _SOUND.unpack_from(state, _SOUND_AT)
+            self._heard = sound.sequence.expected = (self._heard + heard_packets) & 0xFFFF
+        if records:
+            self._deliver(data, out, scratch.records[: records * _RECORD.size])
         if not is_open:
             self._fragment_at = -1
         if end > begin:
-            self._keep_open(scratch.out, begin, end, length_at)
+            self._keep_open(out, begin, end, length_at)
         if too_large:
             self._take_back()
             raise self._too_large()
         return position
 
-    def _deliver(self, data: bytes, scratch: library.Scratch, records: int) -> None:
-        out, sound, on_picture = scratch.out, self._sound, self._on_picture
-        for kind, stamp, at, size in _RECORD.iter_unpack(scratch.records[: records * _RECORD.size]):
+    def _deliver(self, data: bytes, out: memoryview, records: memoryview) -> None:
+        sound, on_picture = self._sound, self._on_picture
+        for kind, stamp, at, size in _RECORD.iter_unpack(records):
             if kind == _HEARD:
                 assert sound is not None
                 sound.in_turn(data[at : at + size], stamp)

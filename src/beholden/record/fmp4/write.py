@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ _BASE_IS_MOOF = 0x020000
 _DEFAULT_DURATION = 0x08
 _LONGEST_TICKS = 0xFFFFFFFF
 _NO_FLAG = FragmentFlag(0)
+_WITH_SOUND = {flag: flag | FragmentFlag.AUDIO for flag in (_NO_FLAG, FragmentFlag.KEY)}
 # Heads of boxes in one piece each: this is done for every camera every second.
 _HEADER = struct.Struct(">I4s")
 _MOOF = struct.Struct(">I4sI4sII")  # with its mfhd
@@ -30,7 +32,7 @@ _VIDEO_HEADER = _PLAIN.pack(16, b"tfhd", _BASE_IS_MOOF, VIDEO_TRACK)
 _USUAL_PICTURE = TICKS_PER_SECOND // 25
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fragment:
     """One fragment. ``parts`` joined are its bytes; ``start`` is its earliest picture's tick, which is
     its tfdt unless pictures are reordered."""
@@ -63,7 +65,7 @@ class FragmentWriter:
         durations = self._durations(times, None if reordered else next_pts)
         self._next_video = times[-1] + 1
         sizes = [unit.size for unit in video]
-        payload = video_bytes = sum(sizes)
+        lengths = [sum(sizes)]
         tracks = [_video_run(video, times, durations, sizes, reordered)]
         parts = [b"", b""]
         parts.extend(chain.from_iterable([unit.parts for unit in video]))
@@ -71,10 +73,11 @@ class FragmentWriter:
         if audio:
             heard = [unit.size for unit in audio]
             tracks.append(self._audio_run(audio, heard))
-            payload += sum(heard)
+            lengths.append(sum(heard))
             parts.extend(chain.from_iterable([unit.parts for unit in audio]))
-            flags |= FragmentFlag.AUDIO
-        parts[0] = _moof(self._sequence, tracks, (video_bytes,))
+            flags = _WITH_SOUND[flags]
+        payload = sum(lengths)
+        parts[0] = _moof(self._sequence, tracks, lengths)
         parts[1] = _HEADER.pack(8 + payload, b"mdat")
         ticks = min(sum(durations), _LONGEST_TICKS)
         start = min([unit.pts for unit in video]) if reordered else times[0]
@@ -109,22 +112,27 @@ class FragmentWriter:
     def _audio_run(self, audio: Sequence[AccessUnit], sizes: list[int]) -> _Run:
         start = max(audio[0].pts, self._next_audio)
         times = [unit.pts for unit in audio]
-        durations = [max(1, step) for step in map(sub, times[1:], times)]
-        durations.append(max(1, audio[-1].duration))
-        self._next_audio = start + sum(durations[:-1]) + 1
-        count = len(sizes)
-        if durations.count(durations[0]) == count:
-            header = _DEFAULTED.pack(
-                20, b"tfhd", _BASE_IS_MOOF | _DEFAULT_DURATION, AUDIO_TRACK, durations[0]
-            )
-            return _Run(header, start, 0, _SIZE, count, struct.pack(f">{count}I", *sizes))
+        durations = list(map(sub, times[1:], times))
+        durations.append(audio[-1].duration)
+        if min(durations) < 1:
+            durations = [max(1, step) for step in durations]
+        count, usual = len(sizes), durations[0]
+        self._next_audio = start + sum(durations) - durations[-1] + 1
+        if durations.count(usual) == count:
+            header = _DEFAULTED.pack(20, b"tfhd", _BASE_IS_MOOF | _DEFAULT_DURATION, AUDIO_TRACK, usual)
+            return _Run(header, start, 0, _SIZE, count, _numbers(count).pack(*sizes))
         fields = [0] * (2 * count)
         fields[::2], fields[1::2] = durations, sizes
         header = _PLAIN.pack(16, b"tfhd", _BASE_IS_MOOF, AUDIO_TRACK)
-        return _Run(header, start, 0, _DURATION | _SIZE, count, struct.pack(f">{2 * count}I", *fields))
+        return _Run(header, start, 0, _DURATION | _SIZE, count, _numbers(2 * count).pack(*fields))
 
 
-@dataclass(frozen=True, slots=True)
+@functools.lru_cache(256)
+def _numbers(count: int) -> struct.Struct:
+    return struct.Struct(f">{count}I")
+
+
+@dataclass(slots=True)
 class _Run:
     """One traf before its data offset is known."""
 
@@ -135,13 +143,13 @@ class _Run:
     count: int
     body: bytes
 
-    def box(self, offset: int) -> bytes:
-        """The traf, its samples at ``offset`` from the start of the moof."""
+    def box(self, offset: int) -> tuple[bytes, ...]:
+        """The traf in parts, its samples at ``offset`` from the start of the moof."""
         times = _TIMES.pack(
             20, b"tfdt", 1 << 24, self.start,
             20 + len(self.body), b"trun", self.version << 24 | self.flags | _DATA_OFFSET, self.count, offset,
         )  # fmt: skip
-        return b"".join((_HEADER.pack(self.box_size, b"traf"), self.header, times, self.body))
+        return _HEADER.pack(self.box_size, b"traf"), self.header, times, self.body
 
     @property
     def box_size(self) -> int:
@@ -163,13 +171,15 @@ def _video_run(
     if reordered:
         fields[3::width] = [(unit.pts - at) & 0xFFFFFFFF for unit, at in zip(video, times, strict=True)]
     # Version 1: composition offsets are signed.
-    return _Run(_VIDEO_HEADER, times[0], 1, flags, count, struct.pack(f">{width * count}I", *fields))
+    return _Run(_VIDEO_HEADER, times[0], 1, flags, count, _numbers(width * count).pack(*fields))
 
 
-def _moof(sequence: int, runs: list[_Run], before: tuple[int, ...]) -> bytes:
-    size = _MOOF.size + sum([run.box_size for run in runs])
-    offsets = [size + 8]
-    for length in before:
-        offsets.append(offsets[-1] + length)
-    boxes = [run.box(offset) for run, offset in zip(runs, offsets, strict=False)]
-    return b"".join((_MOOF.pack(size, b"moof", 16, b"mfhd", 0, sequence), *boxes))
+def _moof(sequence: int, runs: list[_Run], lengths: list[int]) -> bytes:
+    size = _MOOF.size
+    for run in runs:
+        size += run.box_size
+    boxes, offset = [_MOOF.pack(size, b"moof", 16, b"mfhd", 0, sequence)], size + 8
+    for run, length in zip(runs, lengths, strict=True):
+        boxes += run.box(offset)
+        offset += length
+    return b"".join(boxes)
