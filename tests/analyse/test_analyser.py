@@ -24,7 +24,7 @@ from beholden.model.event import Box, Detection, ObjectClass
 from beholden.model.media import AccessUnit, StreamFormat
 from beholden.model.time import SystemClock
 
-from .conftest import Coded, coded
+from .conftest import Coded, blank, coded, write_clip
 
 
 def camera(number: int = 1, **changes: object) -> CameraConfig:
@@ -135,6 +135,46 @@ def test_what_moves_becomes_one_event_with_a_still(rig: Rig, moving_square: Path
     assert rig.sink.still_sizes[1] == stills[0].stat().st_size
     rig.until(lambda: rig.news and rig.news[-1]["phase"] == "end")
     assert rig.news[0]["phase"] == "start"
+
+
+def crossing(path: Path, size: tuple[int, int], grey: int, gop: int) -> Coded:
+    """A square that crosses the picture after a second; the same way in any size."""
+    width, height = size
+
+    def pictures() -> Iterator[Picture]:
+        for number in range(45):
+            picture = blank(height, width)
+            if number >= 12:
+                left = (number - 12) * width // 40
+                picture[height // 3 : height * 2 // 3, left : left + width // 8] = grey
+            yield picture
+
+    return coded(write_clip(path, pictures(), 10, gop))
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_only_the_main_stream_shows_is_told_where_it_was_asked_for(
+    rig: Rig, tmp_path: Path, asked: bool
+) -> None:
+    """In the sub stream something moves that the detector does not know; the main stream's keyframes show
+    what. Whoever did not ask does not even receive them."""
+    sub = crossing(tmp_path / "sub.mp4", (320, 180), 170, 10)
+    main = crossing(tmp_path / "main.mp4", (960, 540), 235, 1)
+    rig.analyser.configure([camera(detect_main=asked)])
+    rig.until(lambda: rig.buses and (1, StreamRole.SUB) in rig.buses[-1].subscribed)
+    assert ((1, StreamRole.MAIN) in rig.buses[-1].subscribed) is asked
+    for role, stream in ((StreamRole.SUB, sub), (StreamRole.MAIN, main)):
+        rig.buses[-1].push_format(1, role, StreamFormat(stream.video))
+    for small, large in zip(sub.units, main.units, strict=True):
+        rig.buses[-1].push_unit(1, StreamRole.MAIN, large)
+        rig.buses[-1].push_unit(1, StreamRole.SUB, small)
+        time.sleep(0.06)
+    rig.until(lambda: rig.row()["last_frame_ms"] == sub.units[-1].pts // 90)
+    if asked:
+        rig.until(lambda: "start" in rig.phases())
+    rig.analyser.configure([])
+    rig.until(lambda: not rig.analyser.stats()["cameras"])
+    assert ("start" in rig.phases()) is asked
 
 
 def test_a_still_shows_the_whole_picture_undrawn(rig: Rig, moving_square: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beholden.analyse.allowance import Allowance
-from beholden.analyse.detect.crops import Crop, detect_in, joined, plan, seen_in
+from beholden.analyse.detect.crops import Crop, completed, detect_in, joined, plan, seen_in
 from beholden.analyse.detect.fake import FakeDetector
 from beholden.analyse.geometry import covered
 from beholden.analyse.mailbox import Look
@@ -170,3 +170,18 @@ def test_a_look_too_soon_is_left_out() -> None:
     assert not teller.wants(looking(200, spot), least_ms=300)
     assert teller.wants(looking(400, spot), least_ms=300)
     assert teller.wants(looking(200, spot))
+
+
+def test_a_close_up_adds_what_only_it_shows() -> None:
+    """What both show stays where the newer picture has it, as sure as the surer; the rest is added."""
+    known = Detection(ObjectClass.PERSON, 0.4, Box(0.3, 0.3, 0.4, 0.6))
+    moved = Detection(ObjectClass.PERSON, 0.8, Box(0.27, 0.3, 0.37, 0.6))
+    far = Detection(ObjectClass.PERSON, 0.6, Box(0.8, 0.1, 0.81, 0.14))
+    other = Detection(ObjectClass.CAR, 0.5, Box(0.3, 0.3, 0.4, 0.6))
+    found = completed([known], [moved, far, other])
+    assert [(item.kind, item.score) for item in found] == [
+        (ObjectClass.PERSON, 0.8),
+        (ObjectClass.PERSON, 0.6),
+        (ObjectClass.CAR, 0.5),
+    ]
+    assert found[0].box == known.box

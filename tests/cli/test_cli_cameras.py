@@ -145,6 +145,7 @@ def test_listing_shows_names_and_addresses(beholden: Any, catalog: Catalog) -> N
         "max_bytes": None,
         "memory_bytes": None,
         "listen": False,
+        "detect_main": False,
     }
 
 
@@ -153,7 +154,7 @@ SETTINGS = (
     "--pre-seconds", "7", "--post-seconds", "20",
     "--window", "mon-fri 08:00-18:00", "--window", "sat 22:00-06:00=events",
     "--keep-days", "10", "--keep-event-days", "60", "--max-days", "90", "--max-size", "50GB",
-    "--memory", "32 MB", "--listen",
+    "--memory", "32 MB", "--listen", "--detect-main",
 )  # fmt: skip
 KEPT = {
     "transport": "udp",
@@ -168,6 +169,7 @@ KEPT = {
     "max_bytes": 50_000_000_000,
     "memory_bytes": 32_000_000,
     "listen": True,
+    "detect_main": True,
 }
 
 

@@ -88,6 +88,24 @@ def test_what_contradicts_itself_is_told_and_not_saved(page: Page, spare: int) -
     assert (after["max_days"], after["memory_bytes"]) == (before["max_days"], before["memory_bytes"])
 
 
+def test_close_ups_are_asked_for_with_a_small_stream(page: Page, spare: int) -> None:
+    """Without a small stream, or not looked at, there is nothing to ask; with both it is kept and shown."""
+    page.goto(f"/cameras/{spare}")
+    fold = page.get_by_test_id("fold-events")
+    fold.locator("summary").click()
+    asked = fold.get_by_role("checkbox", name="Look for small and far things")
+    expect(asked).to_be_disabled()
+    fold.get_by_label("Address of the sub stream").fill("rtsp://127.0.0.1:9/small")
+    fold.get_by_label("Look for events").select_option("balanced")
+    asked.check()
+    page.get_by_test_id("save-camera").click()
+    page.get_by_test_id(f"camera-row-{spare}").wait_for()
+    assert _stored(page, spare)["detect_main"] is True
+    page.goto(f"/cameras/{spare}")
+    fold.locator("summary").click()
+    expect(asked).to_be_checked()
+
+
 def test_a_schedule_stops_the_recording_and_the_tile_says_so(page: Page, spare: int, until: Until) -> None:
     """Only another day of the week is left: the stream rests, the wall says it is not recorded, and the hole
     is in the list as one that somebody wanted."""

@@ -66,7 +66,7 @@ const stream = (over = {}) => ({
 const address = (path) => ({ url: `rtsp://192.168.1.20:554/${path}`, username: 'viewer', has_password: true })
 let nextId = 7
 const cameras = names.map((name, index) => ({
-  id: index + 1, name, enabled: true, record: true, record_audio: index === 0, listen: false, analyse: 'balanced', keep_days: 30, transport: 'auto',
+  id: index + 1, name, enabled: true, record: true, record_audio: index === 0, listen: false, analyse: 'balanced', detect_main: false, keep_days: 30, transport: 'auto',
   certificate: 'verify', mode: 'continuous', pre_seconds: 5, post_seconds: 10, windows: [], keep_event_days: null, max_days: null, max_bytes: null, memory_bytes: null, main: address(`ch${index + 1}/main`),
   sub: index === 4 ? null : address(`ch${index + 1}/sub`), created: iso(OLDEST), state: 'live',
   told: { reason: null, next_step: null }, since: iso(OLDEST),

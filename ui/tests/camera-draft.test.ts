@@ -3,7 +3,7 @@ import { draftOf, faultOf, newCamera, valuesOf } from '../src/core/camera-draft'
 import type { Camera } from '../src/core/types'
 
 const camera = {
-  id: 3, name: 'Gate', enabled: true, record: true, record_audio: false, listen: false, analyse: 'always', transport: 'tcp', certificate: 'verify',
+  id: 3, name: 'Gate', enabled: true, record: true, record_audio: false, listen: false, analyse: 'always', detect_main: false, transport: 'tcp', certificate: 'verify',
   mode: 'schedule', pre_seconds: 8, post_seconds: 20, windows: [{ weekday: 6, from_minute: 1320, to_minute: 1440, mode: 'events' }, { weekday: 0, from_minute: 0, to_minute: 360, mode: 'events' }],
   keep_days: 30, keep_event_days: 90, max_days: null, max_bytes: 250_000_000_000, memory_bytes: 24_000_000,
   main: { url: 'rtsps://cam/1', username: 'viewer', has_password: true }, sub: null,
@@ -15,6 +15,10 @@ describe('a camera form', () => {
   it('sends only what was changed', () => {
     const values = { ...valuesOf(camera), mode: 'events' as const, maxGb: null, subUrl: ' rtsps://cam/2 ', password: 'secret' }
     expect(draftOf(values, valuesOf(camera))).toEqual({ mode: 'events', max_bytes: null, sub_url: 'rtsps://cam/2', password: 'secret' })
+  })
+
+  it('asks for close-ups of the big stream', () => {
+    expect(draftOf({ ...valuesOf(camera), detectMain: true }, valuesOf(camera))).toEqual({ detect_main: true })
   })
 
   it('removes a sub stream whose address is emptied', () => {

@@ -16,7 +16,9 @@ import psutil
 import structlog
 
 from beholden.analyse.allowance import Allowance
-from beholden.analyse.detect.crops import detect_in
+from beholden.analyse.closeup import CloseUp
+from beholden.analyse.decode import Decoded
+from beholden.analyse.detect.crops import Crop, completed, detect_in
 from beholden.analyse.detect.detector import Detector, DetectorError
 from beholden.analyse.events import EventChange
 from beholden.analyse.feed import Feed
@@ -24,7 +26,7 @@ from beholden.analyse.hooks import Hooks
 from beholden.analyse.keeper import Keeper
 from beholden.analyse.mailbox import Backlog, Look
 from beholden.analyse.note import DecodingNote
-from beholden.analyse.receive import Connect, Receiver, StreamId
+from beholden.analyse.receive import Connect, Receiver, Receives, StreamId
 from beholden.analyse.tell import Teller
 from beholden.analyse.watch import Watch
 from beholden.model.analysis import AnalysisState
@@ -50,12 +52,21 @@ class Seen:
         self.feed = Feed(clock)
         self.watch = Watch(config.id, config.analyse, self.feed, clock, hooks, backlog, note)
         self.teller = Teller(config.id, clock)
+        self.close_up = CloseUp(config.id, hooks, note)
         self.silent = True
 
     @property
     def stream(self) -> StreamId:
         """The stream that is analysed: the sub stream, or the main one when there is no other."""
         return self.config.id, StreamRole.SUB if self.config.sub is not None else StreamRole.MAIN
+
+    @property
+    def feeds(self) -> dict[StreamId, Receives]:
+        """What is received of it, and by whom."""
+        feeds: dict[StreamId, Receives] = {self.stream: self.feed}
+        if self.config.detect_main and self.config.sub is not None:
+            feeds[self.config.id, StreamRole.MAIN] = self.close_up
+        return feeds
 
 
 class Analyser:
@@ -172,10 +183,10 @@ class Analyser:
                 seconds, "the analyser died while it decoded this camera's pictures"
             )
 
-    def _streams_by_shard(self) -> dict[int, dict[StreamId, Feed]]:
-        shards: dict[int, dict[StreamId, Feed]] = {}
+    def _streams_by_shard(self) -> dict[int, dict[StreamId, Receives]]:
+        shards: dict[int, dict[StreamId, Receives]] = {}
         for seen in self._cameras.values():
-            shards.setdefault(seen.config.shard, {})[seen.stream] = seen.feed
+            shards.setdefault(seen.config.shard, {}).update(seen.feeds)
         return shards
 
     def _all(self) -> list[Seen]:
@@ -192,6 +203,10 @@ class Analyser:
                 steps = 0
                 while steps < _TURN and seen.watch.step():
                     steps += 1
+                watch = seen.watch
+                seen.close_up.step(
+                    wanted=not (watch.quiet or watch.feed.overloaded or watch.quarantine.active)
+                )
                 if steps:
                     self._seen.set()
                 if steps == _TURN:  # there is more
@@ -241,10 +256,12 @@ class Analyser:
 
     def _detect_batch(self, batch: Sequence[tuple[Seen, Look]]) -> None:
         asked = [seen.teller.crops(look, self._detector.shown) for seen, look in batch]
+        closer = [self._close_up(seen, look) for seen, look in batch]
         started, used = self._clock.monotonic(), time.thread_time()
         try:
             pictures = [look.picture for _, look in batch]
-            found = detect_in(self._detector, list(zip(pictures, asked, strict=True)))
+            shown = [*zip(pictures, asked, strict=True), *(each for each in closer if each[1])]
+            found = detect_in(self._detector, shown)
         except DetectorError as error:
             if len(batch) == 1:
                 self._failed(batch[0][0], str(error))
@@ -255,11 +272,20 @@ class Analyser:
         took = self._clock.monotonic() - started
         self._allowance.spend(time.thread_time() - used)  # engines work in the thread that asks
         each = took * 1000 / len(batch)
-        for (seen, look), crops, detections in zip(batch, asked, found, strict=True):
+        more = iter(found[len(batch) :])
+        for (seen, look), crops, seen_closer, found_here in zip(batch, asked, closer, found, strict=False):
+            detections = completed(found_here, next(more)) if seen_closer[1] else found_here
             seen.teller.detector_ms = round(each, 1)
             seen.teller.quarantine.succeeded()
             self._tell(seen.teller.detected(look, detections, crops))
             self._hand_on(seen, look, detected=True)
+
+    def _close_up(self, seen: Seen, look: Look) -> tuple[Decoded, list[Crop]]:
+        """The main stream's picture of that moment and the crops of it worth showing; none without one."""
+        picture = seen.close_up.take(look.picture)
+        if picture is None:
+            return look.picture, []
+        return picture, seen.teller.close_ups(look, (picture.width, picture.height), self._detector.shown)
 
     def _failed(self, seen: Seen, reason: str) -> None:
         if seen.teller.quarantine.failed(reason):

@@ -16,6 +16,7 @@ from beholden.model.time import Clock
 _CONFIRM_MS = 1000  # how often what stands still is looked at, to see whether it is still there
 _MOST_FAILURES = 3
 _MOST_CROPS = 3
+_MOST_CLOSE_UPS = 6  # of a main stream's keyframe, one in a second or two
 _WHOLE_MS = 2000  # how often the whole picture is shown while something moves
 
 
@@ -82,6 +83,12 @@ class Teller:
         if crops[0].area == size[0] * size[1]:
             self._whole_ms = at_ms
         return crops
+
+    def close_ups(self, look: Look, size: Size, shown: Size) -> list[Crop]:
+        """The same of the main stream's picture of that moment; none where nothing moves or is followed."""
+        boxes = [*look.motion.regions, *self._events.followed(look.picture.at_ms)]
+        crops = plan(size, shown, boxes, _MOST_CLOSE_UPS)
+        return crops if boxes and crops[0].area < size[0] * size[1] else []
 
     def detected(
         self, look: Look, detections: Sequence[Detection], crops: Sequence[Crop] = ()

@@ -26,7 +26,7 @@ CAMERAS_PER_SHARD = 32
 DEFAULT_KEEP_DAYS = 14.0
 _PLAIN_SETTINGS = (
     "record", "record_audio", "analyse", "transport", "certificate", "mode", "pre_seconds", "post_seconds",
-    "keep_days", "keep_event_days", "max_days", "max_bytes", "memory_bytes", "listen",
+    "keep_days", "keep_event_days", "max_days", "max_bytes", "memory_bytes", "listen", "detect_main",
 )  # fmt: skip
 
 
@@ -55,6 +55,7 @@ class NewCamera:
     max_bytes: int | None = None
     memory_bytes: int | None = None
     listen: bool = False
+    detect_main: bool = False
 
 
 def split_url(url: str) -> StreamAddress:
@@ -245,6 +246,7 @@ def _config(
         max_bytes=row.max_bytes,
         memory_bytes=row.memory_bytes,
         listen=row.listen,
+        detect_main=row.detect_main,
     )
 
 

@@ -71,6 +71,9 @@ camera = Table(
     Column("max_bytes", Big),  # its oldest footage leaves beyond it
     Column("memory_bytes", Big),  # bound of its memory in the recorder; None: the default
     Column("listen", Boolean, nullable=False, server_default=false()),  # sound levels, never words
+    Column(
+        "detect_main", Boolean, nullable=False, server_default=false()
+    ),  # main keyframes are looked at too
     Column("shard", Integer, nullable=False),  # the recorder process it lives in; never moves by itself
     Column("rev", Integer, nullable=False),  # rises with every change, so that readers can poll cheaply
     Column("created_ms", Big, nullable=False),

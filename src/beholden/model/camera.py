@@ -81,7 +81,7 @@ class CameraConfig:
     kept for ``keep_days``; parts with events for ``keep_event_days``; nothing but a hold outlives
     ``max_days``; its oldest leaves beyond ``max_bytes``. ``memory_bytes`` bounds its memory in the recorder
     (None: the recorder's default). With ``listen`` its sound is analysed: levels and loud moments, never what
-    is said.
+    is said. With ``detect_main`` the detector is also shown parts of the main stream's keyframes.
     """
 
     id: int
@@ -105,6 +105,7 @@ class CameraConfig:
     max_bytes: int | None = None
     memory_bytes: int | None = None
     listen: bool = False
+    detect_main: bool = False
 
     def address(self, role: StreamRole) -> StreamAddress | None:
         """The address of one of its streams; None when it has no such stream."""

@@ -88,6 +88,7 @@ def show_camera(camera: CameraConfig, facts: Facts, snapshot: Snapshot, now_ms: 
         "max_bytes": camera.max_bytes,
         "memory_bytes": camera.memory_bytes,
         "listen": camera.listen,
+        "detect_main": camera.detect_main,
         "main": _address(camera.main, has_password),
         "sub": _address(camera.sub, has_password) if camera.sub else None,
         "created": to_rfc3339(camera.created_ms),

@@ -16,6 +16,7 @@ export interface CameraValues {
   analyse: CameraSettings['analyse']
   recordAudio: boolean
   listen: boolean
+  detectMain: boolean
   mode: RecordingMode
   preSeconds: number | null
   postSeconds: number | null
@@ -30,14 +31,14 @@ export interface CameraValues {
 
 /** What a new camera begins with; the same as the API's own defaults. */
 export const newCamera = (): CameraValues => ({
-  name: '', url: '', subUrl: '', username: '', password: '', keepDays: DEFAULT_KEEP_DAYS, analyse: 'balanced', recordAudio: true, listen: false,
+  name: '', url: '', subUrl: '', username: '', password: '', keepDays: DEFAULT_KEEP_DAYS, analyse: 'balanced', recordAudio: true, listen: false, detectMain: false,
   mode: 'continuous', preSeconds: 5, postSeconds: 10, week: [], keepEventDays: null, maxDays: null, maxGb: null, memoryMb: null,
   transport: 'auto', certificate: 'verify',
 })
 
 export const valuesOf = (camera: Camera): CameraValues => ({
   name: camera.name, url: camera.main.url, subUrl: camera.sub?.url ?? '', username: camera.main.username, password: '',
-  keepDays: camera.keep_days, analyse: camera.analyse, recordAudio: camera.record_audio, listen: camera.listen, mode: camera.mode,
+  keepDays: camera.keep_days, analyse: camera.analyse, recordAudio: camera.record_audio, listen: camera.listen, detectMain: camera.detect_main, mode: camera.mode,
   preSeconds: camera.pre_seconds, postSeconds: camera.post_seconds, week: rulesOf(camera.windows), keepEventDays: camera.keep_event_days,
   maxDays: camera.max_days, maxGb: camera.max_bytes === null ? null : camera.max_bytes / GB,
   memoryMb: camera.memory_bytes === null ? null : camera.memory_bytes / MB, transport: camera.transport, certificate: camera.certificate,
@@ -58,7 +59,7 @@ export function draftOf(values: CameraValues, before: CameraValues | null): Came
 function sent(values: CameraValues): CameraDraft {
   return {
     name: values.name.trim(), url: values.url.trim(), sub_url: values.subUrl.trim() || null, username: values.username,
-    ...(values.password ? { password: values.password } : {}), record_audio: values.recordAudio, listen: values.listen, analyse: values.analyse,
+    ...(values.password ? { password: values.password } : {}), record_audio: values.recordAudio, listen: values.listen, analyse: values.analyse, detect_main: values.detectMain,
     keep_days: values.keepDays ?? undefined, mode: values.mode, pre_seconds: values.preSeconds ?? 0, post_seconds: values.postSeconds ?? 0,
     windows: windowsOf(values.week), keep_event_days: values.keepEventDays, max_days: values.maxDays,
     max_bytes: values.maxGb === null ? null : Math.round(values.maxGb * GB),

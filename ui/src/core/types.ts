@@ -85,6 +85,7 @@ export type Transport = 'auto' | 'tcp' | 'udp'
 export interface CameraSettings {
   record_audio: boolean
   listen: boolean
+  detect_main: boolean
   analyse: 'balanced' | 'always' | 'keyframes' | 'off'
   transport: Transport
   /** `verify`, `any`, or `sha256:` with 64 hexadecimal digits; for rtsps alone. */

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from beholden.analyse.decode import Decoded
 from beholden.analyse.detect.detector import Detector, Picture
-from beholden.analyse.geometry import covered, overlap
+from beholden.analyse.geometry import covered, overlap, strides_apart
 from beholden.model.event import Box, Detection
 
 Size = tuple[int, int]  # width, height
@@ -23,6 +23,7 @@ _GAIN = 1.2  # a crop must show things so much larger than the whole picture doe
 _EDGE = 2.0  # pixels from a crop's inner border: the object is cut
 _CUT = 0.55  # what the score of a cut object is worth
 _SAME = 0.55  # overlap at which two crops saw one object
+_SAME_SOON, _STEP = 0.3, 0.4  # overlap, or sizes apart, of one object in pictures a moment apart
 _INSIDE = 0.75  # of a cut box that lies within a whole one: the same object
 
 
@@ -90,6 +91,25 @@ def joined(crops: Sequence[Crop], found: Sequence[Sequence[Detection]], picture:
         if not any(item.kind is other.kind and covered(item.box, other.box) > _INSIDE for other in kept):
             kept.append(replace(item, score=item.score * _CUT))
     return sorted(kept, key=lambda each: -each.score)
+
+
+def completed(found: Sequence[Detection], closer: Sequence[Detection]) -> list[Detection]:
+    """What a picture showed and what only a larger one, a moment apart, did; best first. Where both show one
+    object it is where the first has it, and as sure as the surer."""
+    kept = list(found)
+    for item in closer:
+        place = next((i for i, other in enumerate(kept[: len(found)]) if _near(item, other)), None)
+        if place is None:
+            kept.append(item)
+        elif kept[place].score < item.score:
+            kept[place] = replace(kept[place], score=item.score)
+    return sorted(kept, key=lambda each: -each.score)
+
+
+def _near(first: Detection, second: Detection) -> bool:
+    return first.kind is second.kind and (
+        overlap(first.box, second.box) > _SAME_SOON or strides_apart(first.box, second.box) < _STEP
+    )
 
 
 def _is_known(item: Detection, kept: Sequence[Detection], limit: float) -> bool:

@@ -87,4 +87,5 @@ def _as_json(camera: CameraConfig, has_password: bool) -> dict[str, Any]:
         "max_bytes": camera.max_bytes,
         "memory_bytes": camera.memory_bytes,
         "listen": camera.listen,
+        "detect_main": camera.detect_main,
     }

@@ -25,6 +25,13 @@ def _options(
     analyse: Annotated[
         str | None, typer.Option(metavar="MODE", help="balanced, always, keyframes or off.")
     ] = None,
+    detect_main: Annotated[
+        bool | None,
+        typer.Option(
+            "--detect-main/--no-detect-main",
+            help="Look for small and far things in the main stream's keyframes too.",
+        ),
+    ] = None,
     transport: Transport = None,
     certificate: Certificate = None,
     mode: Annotated[
@@ -65,6 +72,7 @@ def _options(
         "record_audio": audio,
         "listen": listen,
         "analyse": analyse,
+        "detect_main": detect_main,
         "transport": transport,
         "certificate": certificate,
         "mode": mode,

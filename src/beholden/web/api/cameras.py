@@ -67,6 +67,7 @@ class CameraSettings(BaseModel):
     max_bytes: Bytes | None = None
     memory_bytes: Bytes | None = None
     listen: bool = False
+    detect_main: bool = False
 
     def settings(self, names: Iterable[str]) -> dict[str, Any]:
         """Those of the fields above that are in ``names``, as the catalog takes them."""
