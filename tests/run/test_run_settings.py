@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from beholden.ingest.rtp import library
 from beholden.model.errors import BeholdenError
 from beholden.run import settings
 
@@ -122,3 +123,11 @@ def test_the_variable_of_tests_for_real_clips_is_no_setting(
     """A developer's folder of clips must not become a volume."""
     monkeypatch.setenv("BEHOLDEN_FOOTAGE", "/clips")
     assert settings.load(data=tmp_path).footage_directory == tmp_path / "footage"
+
+
+def test_the_switch_for_code_without_a_compiler_is_no_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`beholden run` starts with it: it is there to find out whether compiled code is at fault."""
+    monkeypatch.setenv(library.OFF, "1")
+    assert settings.load(data=tmp_path).data == tmp_path

@@ -23,8 +23,9 @@ from beholden.model.errors import BeholdenError
 
 FILE_NAME = "beholden.toml"
 PREFIX = "BEHOLDEN_"
-# Read by others than this class: BEHOLDEN_FOOTAGE names clips for tests and the demonstration.
-FOREIGN = frozenset({"BEHOLDEN_FOOTAGE"})
+# Read by others than this class: BEHOLDEN_FOOTAGE names clips for tests and the demonstration,
+# BEHOLDEN_PURE_PYTHON reads cameras without compiled code (ingest/rtp/library.py).
+FOREIGN = frozenset({"BEHOLDEN_FOOTAGE", "BEHOLDEN_PURE_PYTHON"})
 
 
 class Settings(BaseSettings):
