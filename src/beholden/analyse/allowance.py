@@ -6,7 +6,7 @@ from beholden.model.time import Clock
 
 SHARE = 0.15  # of one core
 _BURST_SECONDS = 6.0  # of the detector's time that may be saved up
-_THRIFTY_MS, _SPARING_MS = 300, 500
+_THRIFTY_MS, _SPARING_MS, _LEAST_MS = 300, 500, 800
 
 
 class Allowance:
@@ -30,7 +30,9 @@ class Allowance:
         self._fill()
         if self._left > 0:
             return 0
-        return _THRIFTY_MS if self._left > -_BURST_SECONDS / 2 else _SPARING_MS
+        if self._left > -_BURST_SECONDS / 2:
+            return _THRIFTY_MS
+        return _SPARING_MS if self._left > -_BURST_SECONDS * 0.9 else _LEAST_MS
 
     def _fill(self) -> None:
         now = self._clock.monotonic()

@@ -9,6 +9,7 @@ from beholden.analyse.events import SPARSE_MS, EventChange, EventMaker
 from beholden.analyse.mailbox import Look
 from beholden.analyse.quarantine import Quarantine
 from beholden.analyse.track import Tracker
+from beholden.analyse.vain import Vain
 from beholden.model.event import Detection
 from beholden.model.frame import TrackedFrame
 from beholden.model.time import Clock
@@ -17,6 +18,7 @@ _CONFIRM_MS = 1000  # how often what stands still is looked at, to see whether i
 _MOST_FAILURES = 3
 _MOST_CROPS = 3
 _MOST_CLOSE_UPS = 6  # of a main stream's keyframe, one in a second or two
+_VAIN_MS = 780  # how often motion is looked at where nothing was ever found
 _WHOLE_MS = 2000  # how often the whole picture is shown while something moves
 
 
@@ -31,6 +33,7 @@ class Teller:
         self._whole_ms = 0
         self._told_ms = 0
         self._told_objects = False
+        self._vain = Vain()
         self.quarantine = Quarantine(clock, _MOST_FAILURES)
         self.detector_ms = 0.0
         self.found: Sequence[Detection] = ()  # in the last picture the detector was shown
@@ -60,12 +63,15 @@ class Teller:
 
     def wants(self, look: Look, least_ms: int = 0) -> bool:
         """Whether the detector should see this picture: something moved, nobody can say what moves, or
-        something known needs to be confirmed; and the last look was ``least_ms`` ago."""
+        something known needs to be confirmed; and the last look was ``least_ms`` ago. What moves where
+        looking was in vain is looked at less often."""
         elapsed = look.picture.at_ms - self._looked_ms
         if self.quarantine.active or 0 <= elapsed < least_ms:
             return False
-        if look.motion.regions or look.motion.settling:
+        if look.motion.settling:
             return True
+        if look.motion.regions:
+            return not 0 <= elapsed < _VAIN_MS or self._events.watching or not self._vain.knows(look.motion)
         return self._events.watching and not 0 <= elapsed < _CONFIRM_MS
 
     def crops(self, look: Look, shown: Size) -> list[Crop]:
@@ -97,6 +103,7 @@ class Teller:
         self._looked_ms, self.found = look.picture.at_ms, detections
         sparse = look.interval_ms > SPARSE_MS
         tracked = self._tracker.update(detections, look.picture.at_ms, sparse=sparse)
+        self._vain.looked(look.motion, look.picture.at_ms, found=bool(tracked))
         size = look.picture.width, look.picture.height
         return self._events.update(
             tracked,

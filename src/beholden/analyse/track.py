@@ -20,7 +20,7 @@ from beholden.model.event import Detection, ObjectClass
 # May go on with a track, not begin one. People are found surely; what is half taken for one often is none.
 WEAKEST_PERSON_TO_FOLLOW, WEAKEST_TO_FOLLOW = 0.3, 0.2
 WEAKEST_TO_BEGIN = 0.45
-_HELD = 0.35  # stronger ones are matched first
+_HELD = WEAKEST_TO_BEGIN  # these are matched first, so that weak ones take no track from sure ones
 _LOST_SECONDS = 3.0
 _FPS = 5.0
 
@@ -112,8 +112,11 @@ class Tracker:
         self._born = [
             (track, number) for track, number in self._born if track in alive and track.tracker_id < 0
         ]
+        known = self._number_of
         self._number_of = {
-            each.tracker_id: self._number_of[each.tracker_id] for each in alive if each.tracker_id >= 0
+            each.tracker_id: known.get(each.tracker_id) or next(self._numbers)
+            for each in alive
+            if each.tracker_id >= 0
         }
 
     def _begin(self, unfollowed: Sequence[Detection]) -> list[Tracked]:
@@ -122,7 +125,8 @@ class Tracker:
         fresh = [track for track in self._inner.tracks if track.tracker_id < 0 and track not in known]
         begun = [item for item in unfollowed if item.score >= WEAKEST_TO_BEGIN]
         tracked = [Tracked(next(self._numbers), item) for item in begun]
-        self._born += [(track, item.track) for track, item in zip(fresh, tracked, strict=True)]
+        # As many of each; were it ever not so, a track would have another number at second sight, no more.
+        self._born += [(track, item.track) for track, item in zip(fresh, tracked, strict=False)]
         return tracked
 
     def forget(self) -> None:
