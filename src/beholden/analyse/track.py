@@ -20,7 +20,7 @@ from beholden.model.event import Detection, ObjectClass
 # May go on with a track, not begin one. People are found surely; what is half taken for one often is none.
 WEAKEST_PERSON_TO_FOLLOW, WEAKEST_TO_FOLLOW = 0.3, 0.2
 WEAKEST_TO_BEGIN = 0.45
-_HELD = WEAKEST_TO_BEGIN  # these are matched first, so that weak ones take no track from sure ones
+_HELD = 0.35  # stronger ones are matched first
 _LOST_SECONDS = 3.0
 _FPS = 5.0
 
