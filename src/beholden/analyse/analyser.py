@@ -255,13 +255,11 @@ class Analyser:
         return began
 
     def _detect_batch(self, batch: Sequence[tuple[Seen, Look]]) -> None:
-        asked = [seen.teller.crops(look, self._detector.shown) for seen, look in batch]
-        closer = [self._close_up(seen, look) for seen, look in batch]
+        asked = [(look.picture, seen.teller.crops(look, self._detector.shown)) for seen, look in batch]
+        closer = {at: shown for at, each in enumerate(batch) if (shown := self._close_up(*each)) is not None}
         started, used = self._clock.monotonic(), time.thread_time()
         try:
-            pictures = [look.picture for _, look in batch]
-            shown = [*zip(pictures, asked, strict=True), *(each for each in closer if each[1])]
-            found = detect_in(self._detector, shown)
+            found = detect_in(self._detector, [*asked, *closer.values()])
         except DetectorError as error:
             if len(batch) == 1:
                 self._failed(batch[0][0], str(error))
@@ -272,20 +270,22 @@ class Analyser:
         took = self._clock.monotonic() - started
         self._allowance.spend(time.thread_time() - used)  # engines work in the thread that asks
         each = took * 1000 / len(batch)
-        more = iter(found[len(batch) :])
-        for (seen, look), crops, seen_closer, found_here in zip(batch, asked, closer, found, strict=False):
-            detections = completed(found_here, next(more)) if seen_closer[1] else found_here
+        found, more = found[: len(batch)], found[len(batch) :]
+        for at, detections in zip(closer, more, strict=True):
+            found[at] = completed(found[at], detections)
+        for (seen, look), (_, crops), detections in zip(batch, asked, found, strict=True):
             seen.teller.detector_ms = round(each, 1)
             seen.teller.quarantine.succeeded()
             self._tell(seen.teller.detected(look, detections, crops))
             self._hand_on(seen, look, detected=True)
 
-    def _close_up(self, seen: Seen, look: Look) -> tuple[Decoded, list[Crop]]:
-        """The main stream's picture of that moment and the crops of it worth showing; none without one."""
+    def _close_up(self, seen: Seen, look: Look) -> tuple[Decoded, list[Crop]] | None:
+        """The main stream's picture of that moment and the crops of it worth showing; None without any."""
         picture = seen.close_up.take(look.picture)
         if picture is None:
-            return look.picture, []
-        return picture, seen.teller.close_ups(look, (picture.width, picture.height), self._detector.shown)
+            return None
+        crops = seen.teller.close_ups(look, (picture.width, picture.height), self._detector.shown)
+        return (picture, crops) if crops else None
 
     def _failed(self, seen: Seen, reason: str) -> None:
         if seen.teller.quarantine.failed(reason):

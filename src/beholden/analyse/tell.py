@@ -10,7 +10,7 @@ from beholden.analyse.mailbox import Look
 from beholden.analyse.quarantine import Quarantine
 from beholden.analyse.track import Tracker
 from beholden.analyse.vain import Vain
-from beholden.model.event import Detection
+from beholden.model.event import Box, Detection
 from beholden.model.frame import TrackedFrame
 from beholden.model.time import Clock
 
@@ -78,13 +78,12 @@ class Teller:
         """What of the picture the detector is to be shown: where something moves or is followed, and now and
         then all of it."""
         at_ms, size = look.picture.at_ms, (look.picture.width, look.picture.height)
-        boxes = [*look.motion.regions, *self._events.followed(at_ms)]
-        if (
+        whole = (
             look.motion.settling
             or look.interval_ms > SPARSE_MS
             or not 0 <= at_ms - self._whole_ms < _WHOLE_MS
-        ):
-            boxes = []
+        )
+        boxes = [] if whole else self._lively(look)
         crops = plan(size, shown, boxes, _MOST_CROPS)
         if crops[0].area == size[0] * size[1]:
             self._whole_ms = at_ms
@@ -92,9 +91,13 @@ class Teller:
 
     def close_ups(self, look: Look, size: Size, shown: Size) -> list[Crop]:
         """The same of the main stream's picture of that moment; none where nothing moves or is followed."""
-        boxes = [*look.motion.regions, *self._events.followed(look.picture.at_ms)]
+        boxes = self._lively(look)
         crops = plan(size, shown, boxes, _MOST_CLOSE_UPS)
         return crops if boxes and crops[0].area < size[0] * size[1] else []
+
+    def _lively(self, look: Look) -> list[Box]:
+        """Where something moves or is followed."""
+        return [*look.motion.regions, *self._events.followed(look.picture.at_ms)]
 
     def detected(
         self, look: Look, detections: Sequence[Detection], crops: Sequence[Crop] = ()

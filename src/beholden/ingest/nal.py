@@ -56,17 +56,7 @@ def without_emulation(nal: bytes) -> bytes:
 
 def h264_size(sps: bytes) -> tuple[int, int]:
     """(width, height) in pixels after cropping of an H.264 SPS with its one-byte header."""
-    if len(sps) < 4 or sps[0] & 31 != 7:
-        raise NalError("it is not an H.264 SPS")
-    bits = BitReader(without_emulation(sps[1:_LONGEST_SPS]))
-    profile = bits.read(8)
-    bits.read(16)
-    bits.unsigned()
-    chroma = _skip_chroma_info(bits) if profile in _WITH_CHROMA_INFO else 1
-    bits.unsigned()
-    _skip_picture_order(bits)
-    bits.unsigned()
-    bits.read(1)
+    bits, chroma, _ = _h264_head(sps)
     width = (bits.unsigned() + 1) * 16
     height_units = bits.unsigned() + 1
     frames_only = bits.read(1)
@@ -111,16 +101,24 @@ def h265_size(sps: bytes) -> tuple[int, int]:
 def h264_frame_number_bits(sps: bytes) -> int:
     """How many bits ``frame_num`` has in the slices of an H.264 SPS with its one-byte header; 0 where numbers
     may be left out on purpose, or slices begin in a rarer way."""
+    _, chroma, length = _h264_head(sps)
+    return 0 if chroma == 3 or length > 16 else length
+
+
+def _h264_head(sps: bytes) -> tuple[BitReader, int, int]:
+    """An H.264 SPS read up to the picture's width: (the rest, chroma format, bits of ``frame_num``, 0 where
+    numbers may be left out)."""
+    if len(sps) < 4 or sps[0] & 31 != 7:
+        raise NalError("it is not an H.264 SPS")
     bits = BitReader(without_emulation(sps[1:_LONGEST_SPS]))
     profile = bits.read(8)
     bits.read(16)
     bits.unsigned()
     chroma = _skip_chroma_info(bits) if profile in _WITH_CHROMA_INFO else 1
-    length = bits.unsigned() + 4
+    number_bits = bits.unsigned() + 4
     _skip_picture_order(bits)
     bits.unsigned()
-    gaps = bits.read(1)
-    return 0 if gaps or chroma == 3 or length > 16 else length
+    return bits, chroma, 0 if bits.read(1) else number_bits
 
 
 def h264_profile(sps: bytes) -> str:
