@@ -285,6 +285,17 @@ def test_written_fragments_leave_memory(rig: Rig) -> None:
     assert 2 * 500 <= rig.writer.open_bytes <= 2 * 1000
 
 
+def test_what_waits_for_the_disk_is_not_called_kept(rig: Rig) -> None:
+    """The newest fragment told of is the newest on the disk, not the newest handed to it."""
+    rig.store.hold()
+    rig.feed(25, gop=10)
+    assert rig.writer.waiting_bytes > 0
+    assert rig.writer.last_fragment_ms == 0
+    rig.store.release()
+    rig.settle()
+    assert rig.writer.last_fragment_ms == picture(19, key=False).arrival_ms
+
+
 def test_a_pause_is_flushed(rig: Rig) -> None:
     """What a camera sent before it paused does not wait in memory."""
     rig.feed(5)

@@ -36,19 +36,21 @@ _MOST_KEPT = 4 * 1024 * 1024  # a buffer that grew beyond this is let go again
 @dataclass(slots=True)
 class QueuedFragment:
     """A fragment on its way to the disk. ``units`` are kept until it is written; then ``offset`` says where
-    it lies and ``units`` is None."""
+    it lies and ``units`` is None. ``arrival_ms``: when its last picture came."""
 
     fragment: Fragment
     units: list[AccessUnit] | None
+    arrival_ms: int = 0
     offset: int = -1
     queued_at: float = 0.0
 
 
 @dataclass(slots=True)
 class Backlog:
-    """What of one stream waits for the disk; changed under the writer's lock."""
+    """How far one stream's footage is on its way to the disk; changed by the writer thread."""
 
-    bytes: int = 0
+    bytes: int = 0  # that wait; changed under the writer's lock
+    written_ms: int = 0  # when the newest picture on the disk came; 0 before the first
 
 
 class FileOwner(Protocol):
@@ -235,6 +237,7 @@ class DiskWriter:
         self._syncer.wrote(file, is_new=first)
         self.trouble = None
         file.begun = True
+        file.backlog.written_ms = queued.arrival_ms
         if first and file.after_gap:
             file.owner.file_landed(file)
 

@@ -86,7 +86,6 @@ class SegmentWriter:
         self._retry_after_ms = 0
         self.seen_ms = 0  # when the newest picture came
         self.kept_tick = 0  # the end of the newest fragment handed to the disk; 0 before the first
-        self.last_fragment_ms = 0
         self.trouble: DiskTrouble | None = None
 
     @property
@@ -103,6 +102,11 @@ class SegmentWriter:
     def waiting_bytes(self) -> int:
         """Bytes that wait for the disk."""
         return self._backlog.bytes
+
+    @property
+    def last_fragment_ms(self) -> int:
+        """When the last picture of the newest fragment on the disk came, epoch ms; 0 before the first."""
+        return self._backlog.written_ms
 
     def set_format(self, stream_format: StreamFormat) -> None:
         """The tracks; a change ends the file."""
@@ -226,14 +230,13 @@ class SegmentWriter:
         if not room or not self._disk.has_room(fragment.entry.size):
             self._give_up(too_slow(), file)
             return
-        queued = QueuedFragment(fragment, video + audio)
+        queued = QueuedFragment(fragment, video + audio, video[-1].arrival_ms)
         if video[0].key:
             self._gop.clear()
         self._gop.append(queued)
         self._disk.write(file, queued)
         self._handed = True
         self.kept_tick = fragment.start + fragment.entry.ticks
-        self.last_fragment_ms = video[-1].arrival_ms
         self.trouble = None
 
     def _give_up(self, trouble: DiskTrouble, file: SegmentFile) -> None:
