@@ -29,7 +29,7 @@ from beholden.model.deletion import Reason
 from beholden.model.errors import BeholdenError
 from beholden.model.event import Box, ObjectClass
 from beholden.model.frame import TrackedFrame, TrackedObject
-from beholden.model.media import StreamFormat
+from beholden.model.media import AccessUnit, AudioFormat, StreamFormat
 from beholden.model.place import Place, PlaceKind
 from beholden.model.rule import Rule, RuleKind
 from beholden.model.segment import SegmentKey
@@ -112,19 +112,32 @@ def recorded(tmp_path: Path, moving_square: Path) -> Iterator[Recorded]:
     catalog.close()
 
 
-def write(made: Recorded, number: int, clip: Path, start_ms: int) -> SegmentKey:
+def write(
+    made: Recorded,
+    number: int,
+    clip: Path,
+    start_ms: int,
+    sound: tuple[AudioFormat | None, list[AccessUnit]] = (None, []),
+    *,
+    indexed: bool = True,
+) -> SegmentKey:
     """One file, as the recorder writes and indexes it."""
-    stream = coded(clip, start_ms, fps=10)
+    stream, (form, heard) = coded(clip, start_ms, fps=10), sound
     writer = fmp4.FragmentWriter()
-    init = fmp4.build_init(StreamFormat(stream.video, None))
+    init = fmp4.build_init(StreamFormat(stream.video, form))
     data = init
     for first in range(0, len(stream.units), 10):
         units = stream.units[first : first + 10]
-        data += b"".join(writer.fragment(units, [], units[0].pts + 1000 * TICKS_PER_MS).parts)
+        audio = heard[
+            first * len(heard) // len(stream.units) : (first + 10) * len(heard) // len(stream.units)
+        ]
+        data += b"".join(writer.fragment(units, audio, units[0].pts + 1000 * TICKS_PER_MS).parts)
     key = SegmentKey(1, StreamRole.MAIN, start_ms)
     fd = made.volume.create_exclusive(key)
     made.volume.write(fd, data)
     os.close(fd)
+    if not indexed:
+        return key
     with made.catalog.write() as conn:
         shape = MediaFormat(0, init, "h264", "avc1", 320, 180, None, None, None)
         digest = hashlib.sha256(data).digest()

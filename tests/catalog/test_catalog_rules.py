@@ -234,7 +234,10 @@ def test_a_rule_that_could_never_report_is_not_switched_on(
             rules.change(conn, AT, loud.id, {"enabled": True}, by="somebody")
         assert caught.value.code == "not_listened_to"
         cameras.change(conn, box, AT, camera, {"listen": True})
-        assert rules.change(conn, AT, loud.id, {"enabled": True}, by="somebody").enabled
+        with pytest.raises(BeholdenError) as caught:
+            rules.change(conn, AT, loud.id, {"enabled": True}, by="somebody")
+        assert caught.value.code == "rule_not_tested"
+        assert rules.change(conn, AT, loud.id, {"enabled": True}, by="somebody", untested=True).enabled
         cameras.change(conn, box, AT, camera, {"analyse": "off"})
         with pytest.raises(BeholdenError) as caught:
             rules.change(conn, AT, seen.id, {"enabled": True}, by="somebody", untested=True)

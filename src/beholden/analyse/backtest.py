@@ -1,8 +1,9 @@
 """One back-test from beginning to end: what a rule would have reported on recorded footage.
 
 First what is to be seen in the footage is found out, file by file: from the boxes that live analysis stored
-beside it, from what an earlier back-test saw, or by decoding it. Each file that is done stays done, so a
-back-test that is interrupted goes on where it was. Then the rule runs over all of it at once, in seconds.
+beside it, from what an earlier back-test saw, or by decoding it; for a rule about sound, its sound alone.
+Each file that is done stays done, so a back-test that is interrupted goes on where it was. Then the rule runs
+over all of it at once, in seconds.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from pathlib import Path
 
 import structlog
 
+from beholden.analyse import seen_files
 from beholden.analyse.detect.detector import Detector
 from beholden.analyse.events import Phase
 from beholden.analyse.hours import Hours
+from beholden.analyse.looker import Looker, PictureLooker, SoundLooker
+from beholden.analyse.loudness import SILENT_DB, Usual
 from beholden.analyse.mask import Masks
 from beholden.analyse.reports import Outcome, Report
-from beholden.analyse.rerun import Rerun, Seen, renumbered, same_objects
+from beholden.analyse.rerun import Seen
 from beholden.analyse.rules import Assignment, Engine
 from beholden.analyse.seen_files import SeenFiles
 from beholden.catalog import Catalog, backtests, segments, sites, volumes
@@ -39,7 +43,6 @@ log = structlog.get_logger()
 LEAD_MS = 60_000  # footage before the range, so that what was there already is known
 _APART_MS = 1500  # between files: the stream was lost, tracks are over
 _BEAT_SECONDS = 1.0
-_NUMBERS = 1 << 30  # of tracks: side-cars keep 32 bits
 EVERY_OBJECT = "Every object in view"
 
 
@@ -90,18 +93,22 @@ class Runner:
         if not kept:
             raise BeholdenError("not_recorded", "There is no footage of that time.", "Choose another.")
         known = boxes_of(item, kept, roots)
-        self._source = "boxes" if known is not None else "decode"
+        self._source = "boxes" if known is not None else "sound" if _is_heard(item) else "decode"
         looked = known if known is not None else self._decoded(item, kept, roots)
         engine = engine_for(item.trial, Hours(zone, modes))
         started = self._clock.monotonic()
         outcomes: list[Outcome] = []
         before: Segment | None = None
+        usual, silent = Usual(), True
         for segment, seen in looked:
             if before is not None and segment.key.start_ms - before.end_ms > _APART_MS:
                 outcomes += engine.end()
-            outcomes += feed(engine, seen)
-            before = segment
+                usual = Usual()
+            outcomes += feed(engine, seen) + hear(engine, seen, usual)
+            before, silent = segment, silent and not seen.sounds
             self._progress(item, segment)
+        if silent and _is_heard(item):
+            raise BeholdenError("no_sound", "The footage of that time has no sound.", "Choose another.")
         outcomes += engine.end()
         if known is not None:
             self._work_ms += round((self._clock.monotonic() - started) * 1000)
@@ -111,8 +118,11 @@ class Runner:
         self, item: Backtest, kept: Sequence[Segment], roots: dict[int, Path]
     ) -> Iterator[tuple[Segment, Seen]]:
         """Look at each file, or take what was seen in it before."""
-        files = SeenFiles(self._data_dir, item.camera, item.trial.model)
-        look = _Looker(item.camera, self._make_detector, self._masks(), item.trial.model)
+        way = seen_files.SOUND if _is_heard(item) else seen_files.by_model(item.trial.model)
+        files = SeenFiles(self._data_dir, item.camera, way)
+        look: Looker = SoundLooker()
+        if not _is_heard(item):
+            look = PictureLooker(item.camera, self._make_detector, self._masks(), item.trial.model)
         before: tuple[Segment, Seen] | None = None
         for segment in kept:
             seen = files.load(segment.key)
@@ -160,72 +170,15 @@ class Runner:
             )
 
 
-class _Looker:
-    """Decodes files in order; made only when one is needed, and anew behind a hole."""
-
-    def __init__(self, camera: int, detector: Callable[[str], Detector], masks: Masks, model: str) -> None:
-        self._camera = camera
-        self._make = detector
-        self._masks = masks
-        self._model = model
-        self._detector: Detector | None = None
-        self._rerun: Rerun | None = None
-        self._names: dict[int, int] = {}
-        self._shift = 0
-
-    def rest(self) -> None:
-        """The next file does not follow the last one looked at."""
-        self._rerun = None
-
-    def at(
-        self,
-        segment: Segment,
-        roots: dict[int, Path],
-        before: tuple[Segment, Seen] | None,
-        beat: Callable[[], bool],
-    ) -> Seen | None:
-        """What is in it; None when ``beat`` says to stop. A missing volume's files show nothing."""
-        if self._rerun is None and not self._begin(roots, before, beat):
-            return None
-        assert self._rerun is not None
-        path = _path(segment, roots)
-        if path is None:
-            return Seen()
-        seen = self._rerun.see(path, beat)
-        return seen and Seen(renumbered(seen.frames, self._names, self._shift), seen.faults)
-
-    def _begin(
-        self,
-        roots: dict[int, Path],
-        before: tuple[Segment, Seen] | None,
-        beat: Callable[[], bool],
-    ) -> bool:
-        """Begin with the file before, when there is one, so that what is in view is known already."""
-        self._detector = self._detector or self._make(self._model)
-        self._rerun = Rerun(self._camera, self._detector, self._masks)
-        self._names, self._shift = {}, 0
-        path = _path(before[0], roots) if before is not None else None
-        if before is None or path is None:
-            return True
-        again = self._rerun.see(path, beat)
-        if again is None:
-            return False
-        first = before[1].frames[-1] if before[1].frames else None
-        second = again.frames[-1] if again.frames else None
-        self._names = same_objects(first, second)
-        self._shift = before[0].key.start_ms // 1000 % _NUMBERS
-        return True
-
-
 def boxes_of(
     item: Backtest, kept: Sequence[Segment], roots: dict[int, Path]
 ) -> list[tuple[Segment, Seen]] | None:
     """What live analysis saw in these files, from the side-cars beside them; None when it cannot answer this
-    back-test (another model, a rule about the camera itself) or saw nothing at all in that time."""
+    back-test (another model, a rule about the camera or its sound) or saw nothing at all in that time."""
     rule = item.trial.rule
     if item.trial.model or item.trial.source == "decode":
         return None
-    if rule is not None and rule.kind is RuleKind.CAMERA:
+    if rule is not None and rule.kind in (RuleKind.CAMERA, RuleKind.SOUND):
         return None
     frames: dict[tuple[int, int], list[TrackedFrame]] = {}
     for root in set(roots.values()):
@@ -268,6 +221,14 @@ def feed(engine: Engine, seen: Seen) -> list[Outcome]:
     return outcomes
 
 
+def hear(engine: Engine, seen: Seen, usual: Usual) -> list[Outcome]:
+    """The sound of one file, as live analysis tells rules of it: silence but for what stands out."""
+    outcomes: list[Outcome] = []
+    for at_ms, level_db in seen.sounds:
+        outcomes += engine.heard(at_ms, level_db if usual.is_outdone(level_db) else SILENT_DB)
+    return outcomes
+
+
 def reports_of(outcomes: Sequence[Outcome], from_ms: int, to_ms: int) -> list[Found]:
     """The reports that began within [from, to), whole."""
     began: dict[int, Report] = {}
@@ -286,7 +247,6 @@ def reports_of(outcomes: Sequence[Outcome], from_ms: int, to_ms: int) -> list[Fo
     return sorted(found, key=lambda each: (each.start_ms, each.end_ms, each.kind))
 
 
-def _path(segment: Segment, roots: dict[int, Path]) -> Path | None:
-    root = roots.get(segment.volume)
-    path = root / segment.key.path() if root is not None else None
-    return path if path is not None and path.exists() else None
+def _is_heard(item: Backtest) -> bool:
+    """Whether it is about sound alone."""
+    return item.trial.rule is not None and item.trial.rule.kind is RuleKind.SOUND

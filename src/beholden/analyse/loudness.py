@@ -63,13 +63,30 @@ class LoudSecond:
     stands_out: bool
 
 
+class Usual:
+    """How loud a place usually is, by its levels of the last minute."""
+
+    def __init__(self) -> None:
+        self._level_db: float | None = None
+
+    def is_outdone(self, level_db: float) -> bool:
+        """Whether the level of the second that follows stands out, which is then learnt from."""
+        usual = self._level_db
+        if usual is None:
+            self._level_db = level_db
+            return False
+        # What stands out hardly moves what is usual; a new steady noise is usual after a few minutes.
+        self._level_db = usual + (min(level_db, usual + _STANDS_OUT_DB) - usual) / _MEMORY_SECONDS
+        return level_db >= usual + _STANDS_OUT_DB
+
+
 class Loudness:
     """Levels of one camera: put powers with their times in, take whole seconds out."""
 
     def __init__(self) -> None:
         self._second: int | None = None
         self._loudest = 0.0
-        self._usual_db: float | None = None
+        self._usual = Usual()
 
     def hear(self, at_ms: int, power: float) -> LoudSecond | None:
         """A frame's power; the second before, when this one begins another."""
@@ -83,13 +100,7 @@ class Loudness:
 
     def _finish(self, second: int) -> LoudSecond:
         level = max(SILENT_DB, 10 * float(np.log10(self._loudest))) if self._loudest > 0 else SILENT_DB
-        usual = self._usual_db
-        if usual is None:
-            self._usual_db = level
-            return LoudSecond(second, level, stands_out=False)
-        # What stands out hardly moves what is usual; a new steady noise is usual after a few minutes.
-        self._usual_db = usual + (min(level, usual + _STANDS_OUT_DB) - usual) / _MEMORY_SECONDS
-        return LoudSecond(second, level, level >= usual + _STANDS_OUT_DB)
+        return LoudSecond(second, level, self._usual.is_outdone(level))
 
 
 def _samples(frame: AudioFrame) -> NDArray[np.float64]:

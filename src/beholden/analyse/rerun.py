@@ -34,10 +34,12 @@ _SAME = 0.5
 
 @dataclass(slots=True)
 class Seen:
-    """What was seen in one recorded file, in order of time."""
+    """What was seen, or heard, in one recorded file, in order of time. ``sounds``: (begin of a second in
+    epoch ms, its level in dB of full scale)."""
 
     frames: list[TrackedFrame] = field(default_factory=list)
     faults: list[tuple[int, tuple[CameraFault, ...]]] = field(default_factory=list)
+    sounds: list[tuple[int, float]] = field(default_factory=list)
 
 
 class Rerun:

@@ -1,4 +1,4 @@
-"""What back-tests saw in footage, kept while they need it: one file a segment, deleted with its segment.
+"""What back-tests saw and heard in footage, kept while they need it: one file a segment, deleted with it.
 
 Boxes are packed as in the side-cars of live analysis (``model.boxes``): there is no field for more.
 """
@@ -18,16 +18,17 @@ from beholden.model.rule import CameraFault
 from beholden.model.segment import SegmentKey
 
 FOLDER = "backtests"
+SOUND = "sound"
 _NAME = re.compile(r"(\d+)-(\d+)\.seen")
 _HEAD = struct.Struct(">4sI")
-_MAGIC = b"BHS1"
+_MAGIC = b"BHS2"
 
 
 class SeenFiles:
-    """Those of one camera and one model (``""``: the default one)."""
+    """Those of one camera and one way of looking (see ``by_model``; or ``SOUND``)."""
 
-    def __init__(self, data_dir: Path, camera: int, model: str) -> None:
-        self._folder = data_dir / FOLDER / f"cam-{camera}" / (f"model-{model}" if model else "default")
+    def __init__(self, data_dir: Path, camera: int, way: str) -> None:
+        self._folder = data_dir / FOLDER / f"cam-{camera}" / way
         self._camera = camera
 
     def load(self, key: SegmentKey) -> Seen | None:
@@ -37,24 +38,32 @@ class SeenFiles:
             magic, size = _HEAD.unpack_from(data)
             if magic != _MAGIC:
                 return None
-            faults = json.loads(data[_HEAD.size : _HEAD.size + size])
+            told = json.loads(data[_HEAD.size : _HEAD.size + size])
+            faults = [(at_ms, tuple(map(CameraFault, found))) for at_ms, found in told["faults"]]
+            sounds = [(int(at_ms), float(level_db)) for at_ms, level_db in told["sounds"]]
             frames = list(unpack_frames(self._camera, key.start_ms - 60_000, data[_HEAD.size + size :]))
-        except (OSError, ValueError, struct.error):
+        except (OSError, ValueError, TypeError, KeyError, struct.error):
             return None
-        return Seen(frames, [(at_ms, tuple(CameraFault(one) for one in found)) for at_ms, found in faults])
+        return Seen(frames, faults, sounds)
 
     def save(self, key: SegmentKey, seen: Seen) -> None:
         """Keep it; whole or not at all. May raise OSError."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        faults = json.dumps([[at_ms, [one.value for one in found]] for at_ms, found in seen.faults]).encode()
+        faults = [[at_ms, [one.value for one in found]] for at_ms, found in seen.faults]
+        told = json.dumps({"faults": faults, "sounds": seen.sounds}).encode()
         frames = [frame for frame in seen.frames if frame.at_ms >= key.start_ms - 60_000]
         boxes = pack_frames(key.start_ms - 60_000, frames)
         draft = self._path(key).with_suffix(".new")
-        draft.write_bytes(_HEAD.pack(_MAGIC, len(faults)) + faults + boxes)
+        draft.write_bytes(_HEAD.pack(_MAGIC, len(told)) + told + boxes)
         draft.replace(self._path(key))
 
     def _path(self, key: SegmentKey) -> Path:
         return self._folder / f"{key.start_ms}-{key.epoch}.seen"
+
+
+def by_model(model: str) -> str:
+    """Looking with this detector model; ``""``: with the default one."""
+    return f"model-{model}" if model else "default"
 
 
 def tidy(data_dir: Path, exists: Iterable[SegmentKey]) -> int:

@@ -60,7 +60,8 @@ class Backtest:
 def add(
     conn: Connection, at_ms: int, camera: int, trial: Trial, from_ms: int, to_ms: int, by: str, stored: bool
 ) -> Backtest:
-    """Ask for one. ``stored``: its rule is the catalog's, as it is there. BeholdenError ``bad_range``."""
+    """Ask for one. ``stored``: its rule is the catalog's, as it is there. BeholdenError ``bad_range``,
+    ``not_listened_to``."""
     if not 0 <= from_ms < to_ms or to_ms - from_ms > LONGEST_MS or from_ms >= at_ms:
         raise BeholdenError(
             "bad_range",
@@ -68,6 +69,8 @@ def add(
             "Choose another stretch of time.",
         )
     rule = trial.rule
+    if rule is not None:
+        rules.check_listened(conn, rule)
     values = {
         "camera": camera,
         "rule": rule.id if rule is not None and stored else None,

@@ -18,7 +18,6 @@ from beholden.model.place import GroundPlane, Place
 from beholden.model.rule import BODY, Rule, RuleKind, Severity, body_of, from_body
 
 MOST_RULES = 1000  # of one camera
-_UNTESTABLE = (RuleKind.SOUND,)  # recordings are tried by their pictures
 _COLUMNS = ("name", "kind", "place", "enabled", "severity", "min_seconds", "cooldown_seconds")
 
 
@@ -42,7 +41,7 @@ def add(conn: Connection, at_ms: int, wanted: Rule, *, by: str, untested: bool =
         raise BeholdenError("too_many_rules", f"A camera can have {MOST_RULES} rules.", "Remove some.")
     if kept.enabled:
         _check_perceived(conn, kept)
-        if not untested and kept.kind not in _UNTESTABLE:
+        if not untested:
             raise _not_tested(kept.name)
     statement = insert(rule_table).values(camera=kept.camera, **_values(kept), rev=1, changed_ms=at_ms)
     kept = replace(kept, id=int(conn.execute(statement.returning(rule_table.c.id)).scalar_one()))
@@ -76,7 +75,7 @@ def change(
     _check(conn, new)
     if new.enabled and not old.enabled:
         _check_perceived(conn, new)
-        if not untested and new.kind not in _UNTESTABLE and tested(conn, new) is None:
+        if not untested and tested(conn, new) is None:
             raise _not_tested(new.name)
     statement = update(rule_table).where(rule_table.c.id == rule_id)
     conn.execute(statement.values(**_values(new), rev=new.rev, changed_ms=at_ms))
@@ -206,14 +205,21 @@ def _check(conn: Connection, rule: Rule) -> None:
 
 def _check_perceived(conn: Connection, rule: Rule) -> None:
     """A rule that is switched on must be able to report: its camera is analysed, or listened to."""
-    row = conn.execute(select(camera.c.analyse, camera.c.listen).where(camera.c.id == rule.camera)).one()
+    row = conn.execute(select(camera.c.analyse).where(camera.c.id == rule.camera)).one()
     if row.analyse == "off":
         raise BeholdenError(
             "not_analysed",
             "This camera is not analysed, so no rule of it can report anything.",
             "Switch its analysis on first.",
         )
-    if rule.kind is RuleKind.SOUND and not row.listen:
+    check_listened(conn, rule)
+
+
+def check_listened(conn: Connection, rule: Rule) -> None:
+    """BeholdenError ``not_listened_to`` for a rule about sound that nobody has allowed to be listened to."""
+    if rule.kind is not RuleKind.SOUND:
+        return
+    if not conn.execute(select(camera.c.listen).where(camera.c.id == rule.camera)).scalar_one():
         raise BeholdenError(
             "not_listened_to",
             "This camera's sound is not listened to, so a rule about sound cannot report anything.",
