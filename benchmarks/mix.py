@@ -22,7 +22,7 @@ from beholden.run import first_start, settings
 from benchmarks.seeing import virtual_cameras
 from benchmarks.system import System, until
 
-_WARM_UP_SECONDS = 25.0
+_WARM_UP_SECONDS = 60.0  # until what the detector may save up at first and the first vain looks are over
 _LOOK_SECONDS = 1.0
 
 

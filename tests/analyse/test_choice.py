@@ -37,9 +37,11 @@ class Timed:
 FAMILY, OUTPUTS, OUTPUT, _ = LAYOUTS["picodet boxes"]
 
 
-def engine(name: str, seconds: float, factor: float = 1.0) -> MakeEngine:
-    """Makes one; ``factor`` spoils its answer."""
-    answers = {key: (value * factor).astype(np.float32) for key, value in OUTPUTS.items()}
+def engine(name: str, seconds: float, factor: float = 1.0, apart: float = 0.0) -> MakeEngine:
+    """Makes one; ``factor`` spoils its answer, ``apart`` moves it by so many standard deviations."""
+    answers = {
+        key: (value * factor + apart * value.std()).astype(np.float32) for key, value in OUTPUTS.items()
+    }
 
     def make(_: bytes, __: str) -> Engine:
         return Timed(name, seconds, answers)
@@ -86,6 +88,15 @@ def test_an_engine_that_answers_otherwise_is_not_taken(data_dir: Path) -> None:
     """However fast it is."""
     path = data_dir / MODELS / "mine.toml"
     measured = measure(path, {"onnxruntime": engine("a", 0.01), "openvino": engine("b", 0, factor=3)})
+    assert list(measured) == ["onnxruntime"]
+
+
+def test_an_engine_that_rounds_otherwise_is_taken(data_dir: Path) -> None:
+    """Steps of INT8 that fall elsewhere are the same answer: a twentieth of how much the outputs vary."""
+    path = data_dir / MODELS / "mine.toml"
+    measured = measure(path, {"onnxruntime": engine("a", 0.01), "openvino": engine("b", 0, apart=0.05)})
+    assert list(measured) == ["onnxruntime", "openvino"]
+    measured = measure(path, {"onnxruntime": engine("a", 0.01), "openvino": engine("b", 0, apart=0.5)})
     assert list(measured) == ["onnxruntime"]
 
 

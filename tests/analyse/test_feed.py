@@ -42,6 +42,23 @@ def test_after_a_loss_a_keyframe_comes_first() -> None:
     assert taken(feed) == [1, Lost(stream_ended=False), 3, 4]
 
 
+def test_only_what_cannot_wait_is_urgent() -> None:
+    """All of a lively camera; of a quiet one its keyframes, until all that waits was taken."""
+    feed = Feed(FakeClock())
+    assert feed.put(unit(1, key=True))
+    assert feed.urgent
+    assert taken(feed) == [1]
+    assert not feed.urgent
+    feed.patient = True
+    assert not feed.put(unit(2))
+    assert not feed.urgent
+    assert feed.put(unit(3, key=True))
+    assert not feed.put(unit(4))
+    assert feed.urgent
+    assert taken(feed) == [2, 3, 4]
+    assert not feed.urgent
+
+
 def test_falling_behind_keeps_keyframes_only_then_recovers() -> None:
     """A second of waiting means overload: the newest keyframe stays; ten seconds later all is decoded."""
     clock = FakeClock()

@@ -70,12 +70,47 @@ def test_what_was_found_is_followed_at_full_rate() -> None:
     assert yard.looks(1.0, TREE) == 5
 
 
+def test_what_wanders_on_is_looked_at_less_often() -> None:
+    """A shadow that goes from one side to the other slowly is one thing, and nothing was found in it."""
+    yard = Yard()
+    yard.looks(2, wandering(0))
+    assert sum(yard.looks(0.2, wandering(step * 0.01)) for step in range(1, 41)) <= 20
+
+
+def test_what_steps_out_beside_the_tree_is_looked_at_soon() -> None:
+    """It may be a branch, so it waits for one picture, not for three."""
+    yard = Yard()
+    yard.looks(10, TREE)
+    assert yard.looks(0.4, Box(0.1, 0.1, 0.36, 0.4)) >= 1
+
+
+def test_what_runs_is_looked_at_at_once() -> None:
+    """It leaves the cells beside those of the last look, and may be something else."""
+    yard = Yard()
+    yard.looks(2, wandering(0))
+    assert sum(yard.looks(0.2, wandering(step * 0.09)) for step in range(1, 9)) == 8
+
+
+def test_what_moves_beside_a_while_later_is_something_else() -> None:
+    """Only what moved a moment ago can have moved on."""
+    yard = Yard()
+    yard.looks(10, TREE)
+    yard.now += 3000
+    assert yard.looks(0.2, Box(0.3, 0.1, 0.36, 0.4)) == 1
+
+
+def wandering(way: float) -> Box:
+    """A shadow that has gone so far."""
+    return Box(0.1 + way, 0.3, 0.18 + way, 0.6)
+
+
 @pytest.mark.parametrize(("minutes", "known"), [(0.5, True), (3, False)])
 def test_vain_looks_are_forgotten(minutes: float, known: bool) -> None:
     """What swayed an hour ago is no excuse."""
     vain = Vain()
     for number in range(12):
         vain.looked(motion(TREE), START_MS + number * 200, found=False)
-    assert vain.knows(motion(TREE))
-    vain.looked(motion(DOOR), START_MS + round(minutes * 60_000), found=False)
-    assert vain.knows(motion(TREE)) is known
+    assert vain.patience_ms(motion(TREE), START_MS + 2400) > 700
+    later = START_MS + round(minutes * 60_000)
+    vain.looked(motion(DOOR), later, found=False)
+    assert (vain.patience_ms(motion(TREE), later + 200) > 700) is known

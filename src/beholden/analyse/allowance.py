@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from beholden.model.time import Clock
 
-SHARE = 0.15  # of one core
+SHARE = 0.1  # of one core
 _BURST_SECONDS = 6.0  # of the detector's time that may be saved up
 _THRIFTY_MS, _SPARING_MS, _LEAST_MS = 300, 500, 800
 

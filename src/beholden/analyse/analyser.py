@@ -194,41 +194,48 @@ class Analyser:
             return list(self._cameras.values())
 
     def _decode(self) -> None:
+        swept = 0.0
         while not self._stopping.is_set():
             self._fed.wait(_IDLE_SECONDS)
             self._fed.clear()
             self._beats["decode"] = self._clock.monotonic()  # also while there is no camera
+            everyone = time.monotonic() - swept >= _IDLE_SECONDS  # what is not urgent waits for this
+            swept = time.monotonic() if everyone else swept
             for seen in self._all():
-                self._beats["decode"] = self._clock.monotonic()
-                steps = 0
-                while steps < _TURN and seen.watch.step():
-                    steps += 1
-                watch = seen.watch
-                seen.close_up.step(
-                    wanted=not (watch.quiet or watch.feed.overloaded or watch.quarantine.active)
-                )
-                if steps:
-                    self._seen.set()
-                if steps == _TURN:  # there is more
-                    self._fed.set()
+                if everyone or seen.watch.due or seen.close_up.waiting:
+                    self._decode_of(seen)
+
+    def _decode_of(self, seen: Seen) -> None:
+        self._beats["decode"] = self._clock.monotonic()
+        steps, watch = 0, seen.watch
+        while steps < _TURN and watch.step():
+            steps += 1
+        seen.close_up.step(wanted=not (watch.quiet or watch.feed.overloaded or watch.quarantine.active))
+        if watch.mailbox.waiting:
+            self._seen.set()
+        if steps == _TURN:  # there is more
+            self._fed.set()
 
     def _detect(self) -> None:
+        swept = 0.0
         while not self._stopping.is_set():
             self._seen.wait(_IDLE_SECONDS)
             self._seen.clear()
-            self._look()
+            everyone = time.monotonic() - swept >= _IDLE_SECONDS  # to see whose pictures stopped coming
+            swept = time.monotonic() if everyone else swept
+            self._look([seen for seen in self._all() if everyone or seen.watch.mailbox.waiting])
         for seen in [*self._all(), *self._take_leaving()]:
             self._end(seen)
 
-    def _look(self) -> None:
+    def _look(self, due: Sequence[Seen]) -> None:
         for seen in self._take_leaving():
             self._end(seen)
         batch: list[tuple[Seen, Look]] = []
-        for seen in self._all():
+        for seen in due:
             look = self._next_look(seen)
             if look is not None:
                 batch.append((seen, look))
-        if any(seen.watch.mailbox.waiting for seen in self._all()):
+        if any(seen.watch.mailbox.waiting for seen in due):
             self._seen.set()
         for start in range(0, len(batch), _BATCH):
             self._beats["detect"] = self._clock.monotonic()

@@ -48,6 +48,11 @@ class CloseUp:
                 return True
         return False
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a keyframe is there to be decoded or dropped."""
+        return self._unit is not None
+
     def step(self, *, wanted: bool) -> None:
         """Decode the keyframe that waits, with the camera's mask; drop it when nobody ``wanted`` it."""
         with self._lock:

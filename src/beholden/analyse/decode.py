@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import av
@@ -23,6 +24,7 @@ from beholden.model.time import ticks_to_ms
 _CODECS = {"h264": "h264", "h265": "hevc", "av1": "libdav1d", "mjpeg": "mjpeg"}
 _MOST_PIXELS = 7680 * 4320
 Luma = NDArray[np.uint8]  # height x width
+_mine = threading.local()
 
 # FFmpeg writes its own opinion of damaged pictures to standard error; ours goes to the log, once.
 av.logging.set_level(None)
@@ -83,7 +85,7 @@ class Decoded:
         """Blue-green-red, [height, width, 3]; shrunk into ``width`` x ``height`` when they are given."""
         scale = min(width / self.width, height / self.height, 1.0) if width and height else 1.0
         columns, rows = max(2, round(self.width * scale)), max(2, round(self.height * scale))
-        converted = VideoReformatter().reformat(self._frame, columns, rows, "bgr24", interpolation="AREA")
+        converted = _converter().reformat(self._frame, columns, rows, "bgr24", interpolation="AREA")
         return np.asarray(converted.to_ndarray(), np.uint8)
 
 
@@ -146,6 +148,14 @@ class Decoder:
                 raise DecodeError("a keyframe came damaged")
             if self._damage.spares(frame) and frame.pts is not None:
                 yield Decoded(frame, ticks_to_ms(frame.pts))
+
+
+def _converter() -> VideoReformatter:
+    """This thread's own: it keeps what it set up for the last size, and is for one thread."""
+    if not hasattr(_mine, "converter"):
+        _mine.converter = VideoReformatter()
+    converter: VideoReformatter = _mine.converter
+    return converter
 
 
 def _packet(sample: bytes, pts: int) -> Packet[Stream]:

@@ -44,6 +44,7 @@ class Feed:
         self._need_key = True
         self.dropped = 0
         self.patient = False  # nothing but keyframes needs to be handled at once
+        self.urgent = False  # something that waits does
 
     @property
     def overloaded(self) -> bool:
@@ -66,12 +67,15 @@ class Feed:
                 self._items.append((now, item))
             if self._items and now - self._items[0][0] > BEHIND_SECONDS:
                 self._relieve(now)
-        return not self.patient or not isinstance(item, AccessUnit) or item.key
+            at_once = not self.patient or not isinstance(item, AccessUnit) or item.key
+            self.urgent = self.urgent or at_once
+        return at_once
 
     def take(self) -> Item | None:
         """The next item, or None."""
         with self._lock:
             if not self._items:
+                self.urgent = False
                 return None
             _, item = self._items.popleft()
             if isinstance(item, AccessUnit):

@@ -81,9 +81,13 @@ class Receiver:
         self._reachable = True
         self._heard = set()
         asked: dict[StreamId, float] = {}
+        known: Mapping[StreamId, Receives] | None = None
+        again = 0.0
         try:
             while not self._stopping.is_set():
-                self._ask(bus, asked)
+                if known is not self._wanted or time.monotonic() >= again:
+                    known, again = self._wanted, time.monotonic() + _LISTEN_SECONDS
+                    self._ask(bus, asked)
                 message = bus.receive(_LISTEN_SECONDS)
                 if message is not None:
                     self._deliver(message)

@@ -18,7 +18,6 @@ _CONFIRM_MS = 1000  # how often what stands still is looked at, to see whether i
 _MOST_FAILURES = 3
 _MOST_CROPS = 3
 _MOST_CLOSE_UPS = 6  # of a main stream's keyframe, one in a second or two
-_VAIN_MS = 780  # how often motion is looked at where nothing was ever found
 _WHOLE_MS = 2000  # how often the whole picture is shown while something moves
 
 
@@ -71,7 +70,8 @@ class Teller:
         if look.motion.settling:
             return True
         if look.motion.regions:
-            return not 0 <= elapsed < _VAIN_MS or self._events.watching or not self._vain.knows(look.motion)
+            wait = 0 if self._events.watching else self._vain.patience_ms(look.motion, look.picture.at_ms)
+            return not 0 <= elapsed < wait
         return self._events.watching and not 0 <= elapsed < _CONFIRM_MS
 
     def crops(self, look: Look, shown: Size) -> list[Crop]:

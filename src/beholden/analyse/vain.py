@@ -1,7 +1,8 @@
-"""Where motion was looked at again and again and nothing was found: swaying trees, rain, a flag."""
+"""Where motion was looked at again and again and nothing was found: trees, rain, a shadow that wanders."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +11,9 @@ from beholden.analyse.motion import GRID_HEIGHT, GRID_WIDTH, Motion
 _ENOUGH = 6  # looks at a cell
 _FORGOTTEN_MS = 60_000  # time constant
 _MOVES = 20  # of 255: how much of a cell differs
+_BESIDE = np.ones((3, 3), np.uint8)
+_SOON_MS = 1500  # what moves beside where it was so long ago may be the same thing
+_WAIT_MS, _GLANCE_MS = 780, 380
 
 
 class Vain:
@@ -17,19 +21,33 @@ class Vain:
 
     def __init__(self) -> None:
         self._looks: NDArray[np.float32] = np.zeros((GRID_HEIGHT, GRID_WIDTH), np.float32)
+        self._beside = self._looks.copy()  # of what moved in the last look, there and around it
         self._at_ms = 0
 
     def looked(self, motion: Motion, at_ms: int, *, found: bool) -> None:
         """The detector was shown what moved, and found something or nothing. A find begins all anew."""
         if found:
-            self._looks[:] = 0
+            self._looks[:] = self._beside[:] = 0
         else:
-            elapsed = min(max(at_ms - self._at_ms, 0), _FORGOTTEN_MS)
-            self._looks *= np.float32(1 - elapsed / _FORGOTTEN_MS)
-            self._looks[motion.grid() > _MOVES] += 1
+            self._count(motion.grid() > _MOVES, at_ms - self._at_ms)
         self._at_ms = at_ms
 
-    def knows(self, motion: Motion) -> bool:
-        """Whether all that moves is where looking was in vain."""
+    def patience_ms(self, motion: Motion, at_ms: int) -> int:
+        """The least time between two looks at it: long when all that moves is where looking was in vain,
+        shorter when some of it may have moved on from there, none when it is new."""
         moving = motion.grid() > _MOVES
-        return bool(moving.any()) and bool((self._looks[moving] >= _ENOUGH).all())
+        if not moving.any():
+            return 0
+        if (self._looks[moving] >= _ENOUGH).all():
+            return _WAIT_MS
+        soon = 0 <= at_ms - self._at_ms <= _SOON_MS
+        known = np.maximum(self._looks, self._beside)[moving]
+        return _GLANCE_MS if soon and (known >= _ENOUGH).all() else 0
+
+    def _count(self, moving: NDArray[np.bool_], elapsed: int) -> None:
+        self._looks *= np.float32(1 - min(max(elapsed, 0), _FORGOTTEN_MS) / _FORGOTTEN_MS)
+        if 0 <= elapsed <= _SOON_MS:
+            before = np.minimum(self._beside, _ENOUGH * 2) - 1  # one look there confirms it
+            np.maximum(self._looks, before, out=self._looks, where=moving)
+        self._looks[moving] += 1
+        self._beside = cv2.dilate(np.where(moving, self._looks, 0), _BESIDE).astype(np.float32)

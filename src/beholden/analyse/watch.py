@@ -88,6 +88,11 @@ class Watch:
         since = self._clock.monotonic() - _RATE_SECONDS
         return sum(moment > since for moment in self._looks.copy()) / _RATE_SECONDS
 
+    @property
+    def due(self) -> bool:
+        """Whether there is something to be handled at once."""
+        return self.feed.urgent or bool(self._replay)
+
     def step(self) -> bool:
         """Handle the next picture of a replayed GOP, or the next item of the feed; False without one."""
         if self._replay:

@@ -26,7 +26,9 @@ MODELS = "models"
 MEASURED = "detector.json"
 _RUNS = 9
 _WORTH = 0.9  # another engine must take less than so much of ONNX Runtime's time
-_ALIKE = 0.02  # mean difference of outputs 0..1 that rounding explains
+# Mean difference that rounding explains: of an output's size, at least 1, or of how much it varies. The steps
+# of INT8 move the default model's side distributions by 0.03 to 0.07 of that, and its AP50 by 0.001.
+_ALIKE, _ALIKE_SPREAD = 0.02, 0.1
 
 
 def card_of(data_dir: Path, model: str) -> Path:
@@ -106,8 +108,8 @@ def _agree(one: list[Any], other: list[Any]) -> bool:
     for a, b in zip(one, other, strict=True):
         if a.shape != b.shape:
             return False
-        scale = max(float(np.abs(a).mean()), 1.0)
-        if float(np.abs(a.astype(np.float32) - b).mean()) > _ALIKE * scale:
+        apart = float(np.abs(a.astype(np.float32) - b).mean())
+        if not apart <= max(_ALIKE * max(float(np.abs(a).mean()), 1.0), _ALIKE_SPREAD * float(a.std())):
             return False
     return True
 

@@ -22,15 +22,16 @@ def letterbox(picture: Picture, card: InputCard) -> NDArray[np.float32]:
     across, down = fit(height, width, card)
     rows, columns = max(1, round(height * down)), max(1, round(width * across))
     shrunk = cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    planes = cv2.split(shrunk)
     if card.colour == "rgb":
-        shrunk = shrunk[..., ::-1]
+        planes = planes[::-1]
     mean = np.asarray(card.mean, np.float32)
     factor = 1 / np.asarray(card.deviation, np.float32)
     blank = (card.fill - mean) * factor
     blob = np.empty((3, card.height, card.width), np.float32)
-    for channel in range(3):
+    for channel, plane in enumerate(planes):
         inside = blob[channel, :rows, :columns]
-        np.subtract(shrunk[..., channel], mean[channel], out=inside)
+        np.subtract(plane, mean[channel], out=inside)
         inside *= factor[channel]
         blob[channel, rows:] = blank[channel]
         blob[channel, :rows, columns:] = blank[channel]

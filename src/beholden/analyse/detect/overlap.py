@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,17 +23,11 @@ def suppress(
     boxes: Boxes, scores: NDArray[np.float32], classes: NDArray[np.int64], limit: float
 ) -> list[int]:
     """Greedy non-maximum suppression within each class; the indices kept, best score first."""
-    order = np.argsort(-scores, kind="stable")
-    kept: list[int] = []
-    # Boxes of different classes are moved apart so that they never overlap.
-    span = float(boxes.max() - boxes.min()) + 1 if len(boxes) else 1.0
-    apart = boxes + (classes * span * 2)[:, None].astype(np.float32)
-    while len(order):
-        best = int(order[0])
-        kept.append(best)
-        same = overlaps(apart[best : best + 1], apart[order[1:]])[0]
-        order = order[1:][same <= limit]
-    return kept
+    if not len(boxes):
+        return []
+    corners = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1).tolist()
+    kept = cv2.dnn.NMSBoxesBatched(corners, scores.tolist(), classes.tolist(), 0.0, limit)
+    return [int(index) for index in kept]
 
 
 def _area(boxes: Boxes) -> NDArray[np.float32]:
