@@ -116,6 +116,18 @@ def test_a_clock_that_stands_still_is_bridged_and_loses_no_picture() -> None:
     assert [pts - (START + number * STEP) for number, pts in enumerate(times)][100:] == [0] * 50
 
 
+@pytest.mark.parametrize("pace", [0.5, 2.0])
+def test_the_end_of_a_bridge_leaves_no_hole(pace: float) -> None:
+    """Pictures of a clock that stands still come at another pace than before: times follow the arrivals, so
+    that the keyframe where the map begins anew is less than a quarter of a second away."""
+    stamps = _even(30) + [29 * STEP] * 70 + _even(50, 200 * STEP)
+    arrivals = _even(30, START) + [START + 29 * STEP + round((n + 1) * STEP / pace) for n in range(70)]
+    arrivals += _even(50, arrivals[-1] + STEP)
+    times = [pts for pts, _ in _play(VideoClock(), stamps, arrivals)]
+    assert all(0 < later - earlier < 22_500 for earlier, later in itertools.pairwise(times))
+    assert max(abs(pts - at) for pts, at in zip(times, arrivals, strict=True)) <= 22_500
+
+
 def test_two_fields_of_one_time_are_no_clock_that_stands() -> None:
     """Pairs of pictures with one timestamp keep the rate they have."""
     stamps = [STEP * (number // 2) for number in range(200)]

@@ -12,6 +12,7 @@ from __future__ import annotations
 from beholden.model.time import TICKS_PER_SECOND
 
 JUMP_TICKS = TICKS_PER_SECOND  # a step of media time over this is a jump
+BRIDGE_SLACK_TICKS = TICKS_PER_SECOND * 12 // 100  # from arrivals, between a jump and the next keyframe
 LOST_TOUCH_TICKS = 2 * TICKS_PER_SECOND  # so far from arrival, the map is wrong and is made anew
 CORRECT_EVERY_TICKS = 10 * TICKS_PER_SECOND
 MOST_PPM = 500
@@ -63,7 +64,8 @@ class VideoClock:
 
         A step of media time over 1 s (or three of the usual intervals) that the arrivals do not confirm, or a
         keyframe that goes backwards, is a jump. A new map can begin only where a file can: at a keyframe.
-        Pictures between a jump and the next keyframe are bridged on, one interval after the other.
+        Pictures between a jump and the next keyframe are bridged on, one interval after the other, within
+        120 ms of their arrivals.
         """
         if not self.running:
             return self._begin(stamp, arrival)
@@ -89,7 +91,7 @@ class VideoClock:
             or (key and step != 0 and self._media + self.offset <= self.newest)
         ):
             self._interval = step if step > 0 and abs(step - waited) <= JUMP_TICKS else self._interval
-            return self._anchor(arrival) if key else self._bridge(waited)
+            return self._anchor(arrival) if key else self._bridge(waited, arrival)
         if step > 0:
             self._interval = step
         self._earliest = min(self._earliest, arrival - self._media)
@@ -128,8 +130,17 @@ class VideoClock:
         self._corrected_at = self._media
         return pts
 
-    def _bridge(self, waited: int) -> int:
-        pts = self.newest + (waited if waited > JUMP_TICKS else self._interval or TICKS_PER_SECOND // 30)
+    def _bridge(self, waited: int, arrival: int) -> int:
+        # Evenly, but never far from the arrivals: where the map begins anew there must be no hole.
+        interval = self._interval or TICKS_PER_SECOND // 30
+        late = arrival - self.newest - interval
+        if waited > JUMP_TICKS:
+            interval = waited
+        elif late > BRIDGE_SLACK_TICKS:
+            interval += late - BRIDGE_SLACK_TICKS
+        elif late < -BRIDGE_SLACK_TICKS:
+            interval = max(1, interval // 4)
+        pts = self.newest + interval
         self.offset = pts - self._media
         self.newest = pts
         self._bridging = True
