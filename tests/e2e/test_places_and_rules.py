@@ -127,6 +127,30 @@ def test_a_rule_is_a_sentence_and_is_switched_on_after_a_question(watched: Page)
     expect(row).to_have_attribute("data-enabled", "true")
 
 
+def test_a_rule_about_sound_is_tried_on_recorded_sound(watched: Page, until: Until) -> None:
+    """The form says so while the camera is not listened to; then it is heard, and switched on without a
+    question."""
+    page = watched
+    page.goto(f"/rules/new?camera={LAWN}")
+    page.get_by_label("Happens").select_option(label="a loud sound")
+    expect(page.get_by_role("status").filter(has_text="how loud it is")).to_be_visible()
+    page.get_by_test_id("save-rule").click()
+    expect(page).to_have_url(re.compile(r"/rules/\d+$"))
+    test = page.get_by_test_id("backtest")
+    assert page.request.patch(f"/api/v1/cameras/{LAWN}", data={"listen": True}).ok
+
+    def tried() -> bool:
+        if test.get_attribute("data-state") not in ("queued", "running"):
+            page.get_by_test_id("run-backtest").click()  # the first minute is there when its file is closed
+        page.wait_for_timeout(1000)
+        return test.get_attribute("data-state") == "done"
+
+    until(tried, "the recorded sound was heard", 180)
+    page.get_by_role("switch").click()
+    expect(page.get_by_role("switch")).to_have_attribute("aria-checked", "true")
+    assert page.request.patch(f"/api/v1/cameras/{LAWN}", data={"listen": False}).ok
+
+
 def test_the_site_mode_is_set_from_any_page(page: Page) -> None:
     """And is the server's, so that rules and other people see it."""
     page.goto("/live")
