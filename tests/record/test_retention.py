@@ -62,7 +62,7 @@ def test_a_file_is_marked_unlinked_and_only_then_forgotten(place: Any) -> None:
 
     def look(step: str) -> None:
         (row,) = place.rows()
-        seen.append((step, row.leaving_ms is not None, place.store.path_of(key).exists()))
+        seen.append((step, row.leaves, place.store.path_of(key).exists()))
 
     place.store.before = look
     assert place.retain() == 1
@@ -84,13 +84,66 @@ def test_an_interrupted_deletion_is_finished(place: Any, dies_at: int) -> None:
     if dies_at < 5:
         with pytest.raises(KeyboardInterrupt):
             place.retain()
-        assert [row.key for row in place.rows() if row.leaving_ms is None] == keys[5:]
+        assert [row.key for row in place.rows() if not row.leaves] == keys[5:]
     place.store.before = None
     place.retain()
     assert place.keys() == keys[5:]
     assert sorted(place.store.walk()) == keys[5:]
     assert {fact["cause"] for fact in place.facts("segments_deleted")} == {"too_old"}
     assert place.gaps() == []
+
+
+def test_what_is_due_of_all_cameras_is_marked_and_forgotten_together(place: Any) -> None:
+    """A pass that finds a file or two of each camera is two transactions and not two for each camera."""
+    cameras_of = [place.camera, place.add_camera("b", keep_days=5), place.add_camera("c", keep_days=5)]
+    for camera in cameras_of:
+        place.put_both(3, camera=camera)
+    seen: list[tuple[int, int]] = []
+
+    def look(_step: str) -> None:
+        rows = [row for camera in cameras_of for row in place.rows(camera)]
+        seen.append((len(rows), sum(row.leaves for row in rows)))
+
+    place.store.before = look
+    assert place.retain() == 9
+    assert seen == [(9, 9)] * 9
+    assert [len(fact["segments"]) for fact in place.facts("segments_deleted")] == [3, 3, 3]
+
+
+def test_a_mark_of_several_batches_outlives_a_crash_between_them(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first batch is gone with its facts, the second marked and there; the next start finishes it."""
+    monkeypatch.setattr("beholden.record.retention.BATCH", 3)
+    other = place.add_camera("b", keep_days=5)
+    place.put_both(3)
+    place.put_both(3, camera=other)
+    steps = iter(range(100))
+
+    def die(_step: str) -> None:
+        if next(steps) == 4:
+            raise KeyboardInterrupt
+
+    place.store.before = die
+    with pytest.raises(KeyboardInterrupt):
+        place.retain()
+    assert (place.rows(), [row.leaves for row in place.rows(other)]) == ([], [True, True, True])
+    assert len(place.facts("segments_deleted")) == 1
+    place.store.before = None
+    assert place.retain() == 3
+    assert place.rows(other) == []
+    assert [fact["cause"] for fact in place.facts("segments_deleted")] == ["too_old", "too_old"]
+
+
+def test_a_page_with_two_reasons_says_each_of_its_own(place: Any) -> None:
+    """Beyond the hard maximum, and beyond the days alone; of one camera in one pass."""
+    change(place, place.camera, keep_event_days=30, max_days=8)
+    keys = place.put_both(10, step_ms=DAY)
+    place.retain()
+    assert place.keys() == keys[5:]
+    facts = {fact["cause"]: [row[0] for row in fact["segments"]] for fact in place.facts("segments_deleted")}
+    old = [key.start_ms for key in keys[:5]]
+    assert facts == {"hard_maximum": old[:2], "too_old": old[2:]}
 
 
 def test_a_disk_that_refuses_to_delete_is_an_alarm_and_tried_again(place: Any) -> None:
@@ -227,7 +280,7 @@ def test_a_hold_added_after_the_mark_saves_what_is_still_there(place: Any) -> No
     place.hold(T0 + 3500, T0 + 4000)
     place.retain()
     assert place.keys() == [keys[1]]
-    assert place.rows()[0].leaving_ms is None
+    assert not place.rows()[0].leaves
 
 
 # --- space --------------------------------------------------------------------

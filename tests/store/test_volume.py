@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beholden.model.camera import StreamRole
-from beholden.model.segment import SegmentKey
+from beholden.model.segment import SegmentKey, names_by_folder
 from beholden.store.fake import FakeStore
 from beholden.store.store import StoreError
 from beholden.store.volume import IDENTITY_NAME, Volume
@@ -138,6 +138,33 @@ def test_deleting_prunes_empty_folders_only(tmp_path: Path) -> None:
     volume.delete(key(T0 + 60_000))
     volume.delete(key(T0 + 60_000))
     assert sorted(p.name for p in tmp_path.iterdir()) == [IDENTITY_NAME]
+
+
+def test_deleting_what_is_gone_already_is_no_error(tmp_path: Path) -> None:
+    """A file, or its whole folder: the rest goes, in whatever order it is named."""
+    volume = Volume.create(tmp_path / "v")
+    keys = [key(T0 + n * 1_800_000) for n in range(6)]
+    put(volume, *keys)
+    volume.path_of(keys[0]).unlink()
+    for gone in keys[2:4]:
+        volume.path_of(gone).unlink()
+    for folder in {volume.path_of(gone).parent for gone in keys[2:4]}:
+        if not list(folder.iterdir()):
+            folder.rmdir()
+    volume.delete_many([keys[5], *keys[:5]])
+    assert [path.name for path in volume.path.iterdir()] == [IDENTITY_NAME]
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 1), st.integers(0, 2**42), st.integers(0, 2))))
+def test_names_by_folder_are_the_paths(parts: list[tuple[int, int, int, int]]) -> None:
+    """What is deleted folder by folder are the same files as one by one."""
+    keys = [SegmentKey(camera, StreamRole(stream), at, epoch) for camera, stream, at, epoch in parts]
+    found = [
+        (key, f"{folder}/{name}")
+        for folder, there, names in names_by_folder(keys)
+        for key, name in zip(there, names, strict=True)
+    ]
+    assert found == [(key, key.path()) for key in keys]
 
 
 def test_foreign_files_are_stepped_over(tmp_path: Path) -> None:

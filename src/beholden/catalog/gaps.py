@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, or_, select, update
 
 from beholden.catalog import journal
 from beholden.catalog.tables import camera as camera_table
@@ -15,6 +15,16 @@ from beholden.model.camera import StreamRole
 from beholden.model.gap import GapCause
 
 _OF_RECORDERS = (GapCause.RECORDER_STOPPED, GapCause.RECORDER_CRASHED)
+_ENDED_BEFORE = (
+    select(gap.c.start_ms)
+    .where(
+        gap.c.camera == bindparam("g_camera"),
+        gap.c.stream == bindparam("g_stream"),
+        gap.c.start_ms < bindparam("g_cutoff_ms"),
+        gap.c.end_ms <= bindparam("g_cutoff_ms"),
+    )
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +108,8 @@ def add_deleted(conn: Connection, at_ms: int, item: Gap, join_ms: int) -> None:
 
 def any_before(conn: Connection, camera: int, stream: StreamRole, cutoff_ms: int) -> bool:
     """Whether ``forget_before`` has anything to do."""
-    query = select(gap.c.start_ms).where(
-        gap.c.camera == camera,
-        gap.c.stream == int(stream),
-        gap.c.start_ms < cutoff_ms,
-        gap.c.end_ms <= cutoff_ms,
-    )
-    return conn.execute(query.limit(1)).first() is not None
+    where = {"g_camera": camera, "g_stream": int(stream), "g_cutoff_ms": cutoff_ms}
+    return conn.execute(_ENDED_BEFORE, where).first() is not None
 
 
 def forget_before(conn: Connection, camera: int, stream: StreamRole, cutoff_ms: int) -> int:

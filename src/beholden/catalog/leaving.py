@@ -1,17 +1,19 @@
-"""Footage that leaves: marked in its row before its file is unlinked, forgotten with all facts afterwards."""
+"""Footage that leaves: marked before its file is unlinked, forgotten with all facts afterwards."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, func, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, select
 
-from beholden.catalog import gaps, journal, spans, usage
-from beholden.catalog.segments import JOIN_MS, Stored, stored, stored_columns
-from beholden.catalog.tables import segment, span
+from beholden.catalog import gaps, journal, marks, spans, usage
+from beholden.catalog.marks import Range
+from beholden.catalog.segments import JOIN_MS, Stored, all_stored, stored_columns
+from beholden.catalog.tables import leaving, segment, span
 from beholden.model.camera import StreamRole
 from beholden.model.deletion import Reason, words
 from beholden.model.gap import GapCause
@@ -20,6 +22,14 @@ Run = list[Stored]
 """Files that follow each other without a hole on one volume."""
 
 _EARLY = frozenset({Reason.ASKED, Reason.CAMERA_SHARE, Reason.VOLUME_LIMIT, Reason.SPACE, Reason.LOST})
+
+_DELETE = delete(segment).where(marks.WITHIN)
+_COUNT = select(func.count(), func.sum(segment.c.start_ms)).where(marks.WITHIN)
+_LIST = (
+    select(segment.c.start_ms, segment.c.epoch)
+    .where(marks.WITHIN)
+    .order_by(segment.c.start_ms, segment.c.epoch)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,37 +40,31 @@ class Leaving:
     rows: list[Stored]
 
 
-def mark(conn: Connection, at_ms: int, runs: Sequence[Run], reason: Reason) -> None:
+def mark(conn: Connection, at_ms: int, runs: Iterable[Run], reason: Reason) -> None:
     """Note that these files will be unlinked; from now on nobody plays them, and a crash is no loss."""
-    values = {"leaving_ms": at_ms, "leaving_reason": reason.value}
     for run in runs:
-        if _is_whole(conn, run):
-            conn.execute(update(segment).where(_within(run)).values(**values))
-        else:
-            conn.execute(update(segment).where(_one()).values(**values), [_keys(row) for row in run])
+        for where in _there(conn, run)[0]:
+            marks.add(conn, at_ms, where, reason)
 
 
 def unmark(conn: Connection, rows: Iterable[Stored]) -> None:
     """They stay after all."""
-    values = {"leaving_ms": None, "leaving_reason": None}
-    keys = [_keys(row) for row in rows]
-    if keys:
-        conn.execute(update(segment).where(_one()).values(**values), keys)
+    for row in rows:
+        marks.carve(conn, marks.between(row.volume, row.key, row.key))
 
 
 def marked(conn: Connection, volume: int, limit: int) -> list[Leaving]:
     """Files of a volume that a crash or a failing disk left marked, by reason."""
     query = (
-        select(*stored_columns(), segment.c.leaving_reason)
-        .where(segment.c.leaving_ms.is_not(None), segment.c.volume == volume)
+        select(*stored_columns(), leaving.c.reason)
+        .join_from(leaving, segment, marks.COVERS)
+        .where(leaving.c.volume == volume)
         .limit(limit)
     )
-    by_reason: dict[str, list[Stored]] = {}
+    by_reason: dict[str, list[Any]] = {}
     for row in conn.execute(query):
-        by_reason.setdefault(row.leaving_reason, []).append(stored(row))  # type: ignore[arg-type]
-    return [
-        Leaving(Reason(reason), sorted(rows, key=lambda row: row.key)) for reason, rows in by_reason.items()
-    ]
+        by_reason.setdefault(row.reason, []).append(row[:8])
+    return [Leaving(Reason(reason), sorted(all_stored(rows))) for reason, rows in by_reason.items()]
 
 
 def forget(
@@ -69,18 +73,21 @@ def forget(
     """The files are gone: their rows, spans and usage go too, the journal says why and by whom, and where
     footage is missing inside the timeline, or before its days were over, a gap says so (rule 5).
 
-    ``detail`` replaces the words of the reason in the gap.
+    ``detail`` replaces the words of the reason in the gap. What is not there any more is left out.
     """
+    gone: list[Run] = []
     for run in runs:
-        if _is_whole(conn, run):
-            conn.execute(delete(segment).where(_within(run)))
-        else:
-            conn.execute(delete(segment).where(_one()), [_keys(row) for row in run])
-        _forget_run(conn, at_ms, run, reason, detail or words(reason))
-        usage.subtract(conn, run)
-    for (camera, stream), each in itertools.groupby(runs, key=lambda run: _stream(run[0])):
-        gone = list(itertools.chain.from_iterable(each))
-        journal.append(conn, at_ms, "segments_deleted", camera, _fact(stream, gone, reason, by))
+        ranges, there = _there(conn, run)
+        for where in ranges:
+            conn.execute(_DELETE, where.bound())
+            marks.carve(conn, where)
+        if there:
+            _forget_run(conn, at_ms, there, reason, detail or words(reason))
+            usage.subtract(conn, there)
+            gone.append(there)
+    for (camera, stream), each in itertools.groupby(gone, key=lambda run: _stream(run[0])):
+        rows = list(itertools.chain.from_iterable(each))
+        journal.append(conn, at_ms, "segments_deleted", camera, _fact(stream, rows, reason, by))
 
 
 def _forget_run(conn: Connection, at_ms: int, run: Sequence[Stored], reason: Reason, detail: str) -> None:
@@ -109,7 +116,7 @@ def _fact(stream: StreamRole, rows: list[Stored], reason: Reason, by: str) -> di
         "cause": reason.value,
         "by": by,
         "bytes": sum(row.size for row in rows),
-        "segments": [[row.key.start_ms, row.key.epoch] for row in rows],
+        "segments": [row.key[2:] for row in rows],  # start and epoch
         "sha256": b"".join([row.sha256 for row in rows]).hex(),  # in the same order, 64 digits each
     }
 
@@ -117,60 +124,37 @@ def _fact(stream: StreamRole, rows: list[Stored], reason: Reason, by: str) -> di
 def runs(rows: Iterable[Stored]) -> list[Run]:
     """Files in order, those that follow each other without a hole on one volume together, so that one
     statement takes them all."""
-    found: list[Run] = []
-    last: Stored | None = None
-    for row in sorted(rows, key=_order):
-        if (
-            last is None
-            or row.key.start_ms > last.end_ms + JOIN_MS
-            or row.key.camera != last.key.camera
-            or row.key.stream != last.key.stream
-            or row.volume != last.volume
-        ):
-            found.append([])
-        found[-1].append(row)
-        last = row
-    return found
+    ordered = sorted(rows, key=attrgetter("key"))
+    begins = [at for at, pair in enumerate(itertools.pairwise(ordered), 1) if not _follows(*pair)]
+    ends = [*begins, len(ordered)] if ordered else []
+    return [ordered[first:end] for first, end in zip([0, *begins], ends, strict=False)]
 
 
-def _order(row: Stored) -> tuple[int, int, int, int]:
-    return row.key.camera, int(row.key.stream), row.key.start_ms, row.key.epoch
+def _follows(last: Stored, row: Stored) -> bool:
+    return (
+        row.key.start_ms <= last.end_ms + JOIN_MS
+        and row.key[:2] == last.key[:2]  # camera and stream
+        and row.volume == last.volume
+    )
 
 
 def _stream(row: Stored) -> tuple[int, StreamRole]:
     return row.key.camera, row.key.stream
 
 
-def _is_whole(conn: Connection, run: Sequence[Stored]) -> bool:
-    """Whether no other file lies between them: one statement for all is far quicker than one for each."""
-    query = select(func.count()).select_from(segment).where(_within(run))
-    return conn.execute(query).scalar_one() == len(run)
-
-
-def _within(run: Sequence[Stored]) -> Any:
-    first, last = run[0], run[-1]
-    return and_(
-        segment.c.camera == first.key.camera,
-        segment.c.stream == int(first.key.stream),
-        segment.c.start_ms.between(first.key.start_ms, last.key.start_ms),
-        segment.c.volume == first.volume,
-    )
-
-
-def _one() -> Any:
-    return and_(
-        segment.c.camera == bindparam("k_camera"),
-        segment.c.stream == bindparam("k_stream"),
-        segment.c.start_ms == bindparam("k_start"),
-        segment.c.epoch == bindparam("k_epoch"),
-    )
-
-
-def _keys(row: Stored) -> dict[str, int]:
-    key = row.key
-    return {
-        "k_camera": key.camera,
-        "k_stream": int(key.stream),
-        "k_start": key.start_ms,
-        "k_epoch": key.epoch,
-    }
+def _there(conn: Connection, run: Run) -> tuple[list[Range], Run]:
+    """The files of a run that are there, in the fewest ranges without any other file: one statement for all
+    is far quicker than one for each."""
+    whole = marks.between(run[0].volume, run[0].key, run[-1].key)
+    if tuple(conn.execute(_COUNT, whole.bound()).one()) == (len(run), sum([row.key.start_ms for row in run])):
+        return [whole], run
+    ours = {row.key[2:] for row in run}
+    ranges: list[Range] = []
+    found: set[tuple[int, ...]] = set()
+    keys = (tuple(row) for row in conn.execute(_LIST, whole.bound()))
+    for is_ours, group in itertools.groupby(keys, key=ours.__contains__):
+        if is_ours:
+            bounds = list(group)
+            ranges.append(whole._replace(first=bounds[0], last=bounds[-1]))
+            found.update(bounds)
+    return ranges, [row for row in run if row.key[2:] in found]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, select, update
 
+from beholden.catalog import marks
 from beholden.catalog.tables import segment, span
 from beholden.model.camera import StreamRole
 
@@ -48,7 +49,7 @@ def of_cameras(
 
 def oldest(conn: Connection, camera: int, stream: StreamRole) -> int | None:
     """When the oldest kept span begins; None when nothing is kept."""
-    value = conn.execute(select(func.min(span.c.start_ms)).where(_of(camera, stream))).scalar()
+    value = conn.execute(_OLDEST, {"s_camera": camera, "s_stream": int(stream)}).scalar()
     return None if value is None else int(value)
 
 
@@ -90,19 +91,30 @@ def cut(conn: Connection, camera: int, stream: StreamRole, start_ms: int, end_ms
 
 def covered(conn: Connection, camera: int, stream: StreamRole, start_ms: int, end_ms: int) -> bool:
     """Whether a file that stays reaches well into [start_ms, end_ms)."""
-    last = max(end_ms - JOIN_MS, start_ms + 1)
-    staying = and_(
-        segment.c.camera == camera,
-        segment.c.stream == int(stream),
-        segment.c.start_ms.between(start_ms - LONGEST_MS, last - 1),
-        segment.c.end_ms > start_ms + JOIN_MS,
-        segment.c.leaving_ms.is_(None),
-    )
-    return bool(conn.execute(select(exists().where(staying))).scalar())
+    reach = {
+        "s_camera": camera,
+        "s_stream": int(stream),
+        "s_from_ms": start_ms - LONGEST_MS,
+        "s_to_ms": max(end_ms - JOIN_MS, start_ms + 1) - 1,
+        "s_end_ms": start_ms + JOIN_MS,
+    }
+    return bool(conn.execute(_STAYS, reach).scalar())
 
 
 # No file is longer: those that reach into a range begin at most so much before it, which an index can use.
 LONGEST_MS = 3_600_000
+_OLDEST = select(func.min(span.c.start_ms)).where(
+    span.c.camera == bindparam("s_camera"), span.c.stream == bindparam("s_stream")
+)
+_STAYS = select(
+    exists().where(
+        segment.c.camera == bindparam("s_camera"),
+        segment.c.stream == bindparam("s_stream"),
+        segment.c.start_ms.between(bindparam("s_from_ms"), bindparam("s_to_ms")),
+        segment.c.end_ms > bindparam("s_end_ms"),
+        ~marks.IS_MARKED,
+    )
+)
 
 
 def _of(camera: int, stream: StreamRole) -> Any:

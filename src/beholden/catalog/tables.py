@@ -21,7 +21,6 @@ from sqlalchemy import (
     Table,
     Text,
     false,
-    text,
 )
 
 NAMING = {
@@ -158,15 +157,26 @@ segment = Table(  # one row a recorded file; the path derives from the key (mode
     Column("repaired", Boolean, nullable=False),  # indexed at a start, after a crash
     Column("sha256", LargeBinary(32), nullable=False),
     Column("fragments", LargeBinary, nullable=False),  # model.segment.pack_fragments
-    Column("leaving_ms", Big),  # marked for deletion before its file is unlinked (recorder rule 6)
-    Column("leaving_reason", String(24)),  # model.deletion.Reason, for the facts written when it is gone
-    Index(
-        "ix_segment_leaving",
-        "leaving_ms",
-        sqlite_where=text("leaving_ms IS NOT NULL"),
-        postgresql_where=text("leaving_ms IS NOT NULL"),
-    ),
     sqlite_with_rowid=False,
+)
+
+leaving = (
+    Table(  # files marked for deletion before they are unlinked (recorder rule 6), by ranges of their keys
+        "leaving",
+        metadata,
+        Column("volume", SmallInteger, primary_key=True),
+        Column("camera", Integer, primary_key=True),
+        Column("stream", SmallInteger, primary_key=True),
+        Column("from_ms", Big, primary_key=True),  # with the epoch: the key of the first file
+        Column("from_epoch", Integer, primary_key=True),
+        Column("to_ms", Big, nullable=False),  # of the last one, which leaves too
+        Column("to_epoch", Integer, nullable=False),
+        Column(
+            "reason", String(24), nullable=False
+        ),  # model.deletion.Reason, for the facts when they are gone
+        Column("at_ms", Big, nullable=False),
+        sqlite_with_rowid=False,
+    )
 )
 
 span = Table(  # one row an unbroken run of kept footage; its end moves forward as segments close

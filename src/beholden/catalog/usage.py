@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from beholden.catalog.tables import usage_day
@@ -15,6 +16,14 @@ from beholden.model.segment import SegmentKey
 DAY_MS = 86_400_000
 
 _Place = tuple[int, int, int, int]  # camera, stream, day, volume
+_PLACE_NAMES = ("p_camera", "p_stream", "p_day", "p_volume")
+_REMOVE_EMPTY = delete(usage_day).where(
+    usage_day.c.camera == bindparam("p_camera"),
+    usage_day.c.stream == bindparam("p_stream"),
+    usage_day.c.day == bindparam("p_day"),
+    usage_day.c.volume == bindparam("p_volume"),
+    usage_day.c.segments <= 0,
+)
 
 
 def add(conn: Connection, key: SegmentKey, end_ms: int, size: int, volume: int) -> None:
@@ -26,23 +35,16 @@ def add(conn: Connection, key: SegmentKey, end_ms: int, size: int, volume: int) 
 
 def subtract(conn: Connection, rows: Iterable[Any]) -> None:
     """So many files fewer (``key``, ``end_ms``, ``size``, ``volume`` of each)."""
-    by_place: dict[_Place, list[Any]] = {}
-    for row in rows:
-        key = row.key
-        by_place.setdefault((key.camera, key.stream, key.start_ms // DAY_MS, row.volume), []).append(row)
-    for (camera, stream, day, volume), gone in by_place.items():
-        place = (camera, int(stream), day, volume)
-        length = sum([row.end_ms - row.key.start_ms for row in gone])
+    for (camera, stream, day, volume), group in itertools.groupby(rows, key=_place):
+        place, gone = (camera, int(stream), day, volume), list(group)
+        length = sum([row.end_ms for row in gone]) - sum([row.key.start_ms for row in gone])
         _change(conn, place, -sum([row.size for row in gone]), -length, -len(gone))
-        conn.execute(
-            delete(usage_day).where(
-                usage_day.c.camera == camera,
-                usage_day.c.stream == int(stream),
-                usage_day.c.day == day,
-                usage_day.c.volume == volume,
-                usage_day.c.segments <= 0,
-            )
-        )
+        conn.execute(_REMOVE_EMPTY, dict(zip(_PLACE_NAMES, place, strict=True)))
+
+
+def _place(row: Any) -> _Place:
+    camera, stream, start_ms, _ = row.key
+    return camera, stream, start_ms // DAY_MS, row.volume
 
 
 def bytes_by_volume(conn: Connection) -> dict[int, int]:

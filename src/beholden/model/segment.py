@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import itertools
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,13 +19,15 @@ from beholden.model.time import from_ms
 
 _ENTRY = struct.Struct(">IIHB")
 _HOUR_MS = 3_600_000
+_MINUTES = tuple(f"{second // 60:02d}-{second % 60:02d}" for second in range(3600))
 
 
 @functools.lru_cache(maxsize=1024)
-def _beginning(camera: int, stream: StreamRole, hour: int) -> str:
-    """What the paths of one hour (since the epoch) have in common: whole days of files are named at once when
-    they are deleted or compared."""
-    return f"cam-{camera}/{stream.name.lower()}/{from_ms(hour * _HOUR_MS):%Y-%m-%d/%H/%H}-"
+def _folder(camera: int, stream: StreamRole, hour: int) -> tuple[str, str]:
+    """The folder of one hour (since the epoch), and the hour as its names have it. Kept, since whole days of
+    files are named at once when they are deleted or compared."""
+    begins = from_ms(hour * _HOUR_MS)
+    return f"cam-{camera}/{stream.name.lower()}/{begins:%Y-%m-%d/%H}", f"{begins:%H}"
 
 
 class FragmentFlag(enum.IntFlag):
@@ -55,11 +58,8 @@ class SegmentKey(NamedTuple):
     def path(self) -> str:
         """``cam-3/main/2026-11-23/22/22-15-04.250_1795472104250-0.mp4``, relative to a volume, in UTC."""
         hour, ms = divmod(self.start_ms, _HOUR_MS)
-        seconds, ms = divmod(ms, 1000)
-        return (
-            f"{_beginning(self.camera, self.stream, hour)}{seconds // 60:02d}-{seconds % 60:02d}.{ms:03d}"
-            f"_{self.start_ms}-{self.epoch}.mp4"
-        )
+        folder, clock = _folder(self.camera, self.stream, hour)
+        return f"{folder}/{clock}-{_MINUTES[ms // 1000]}.{ms % 1000:03d}_{self.start_ms}-{self.epoch}.mp4"
 
     @classmethod
     def from_path(cls, path: str) -> SegmentKey:
@@ -73,6 +73,26 @@ class SegmentKey(NamedTuple):
         if key.path() != path:
             raise ValueError(f"not a segment path: {path!r}")
         return key
+
+
+def names_by_folder(keys: Iterable[SegmentKey]) -> Iterator[tuple[str, list[SegmentKey], list[str]]]:
+    """(folder, keys in it, their names) of files, for each run of keys that share a folder. A path is folder,
+    slash, name."""
+    for (camera, stream, hour), group in itertools.groupby(keys, key=_hour_of):
+        folder, clock = _folder(camera, stream, hour)
+        there, begins = list(group), hour * _HOUR_MS
+        yield (
+            folder,
+            there,
+            [
+                f"{clock}-{_MINUTES[(at - begins) // 1000]}.{at % 1000:03d}_{at}-{epoch}.mp4"
+                for _, _, at, epoch in there
+            ],
+        )
+
+
+def _hour_of(key: SegmentKey) -> tuple[int, StreamRole, int]:
+    return key[0], key[1], key[2] // _HOUR_MS
 
 
 def pack_fragments(entries: Iterable[FragmentEntry]) -> bytes:

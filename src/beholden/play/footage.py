@@ -168,7 +168,7 @@ class Footage:
         with self._catalog.read() as conn:
             row = segments.get(conn, key)
             formats = segments.formats(conn, [row.format]) if row else {}
-        if row is not None and row.leaving_ms is not None:
+        if row is not None and row.leaves:
             raise not_recorded()
         if row is not None and self._is_readable(row):
             return self._closed(row, formats[row.format])
@@ -179,7 +179,7 @@ class Footage:
         raise not_recorded()
 
     def _is_readable(self, row: segments.Segment) -> bool:
-        return row.volume in self._volumes and row.leaving_ms is None
+        return row.volume in self._volumes and not row.leaves
 
     def _closed(self, row: segments.Segment, media: MediaFormat) -> Recording:
         path = self._volumes[row.volume].path_of(row.key)

@@ -41,15 +41,12 @@ class Due:
         now_ms = self._clock.now_ms()
         plain_ms, final_ms = rules.plain_cutoff(now_ms), rules.final_cutoff(now_ms)
         for stream in StreamRole:
-            pages = self._pages(rules, stream, standing, final_ms, with_events=False)
+            pages = self._pages(rules, stream, standing, 0, final_ms, with_events=False)
             if final_ms < plain_ms:
-                later = self._pages(rules, stream, standing, plain_ms, with_events=True)
+                later = self._pages(rules, stream, standing, final_ms, plain_ms, with_events=True)
                 pages = itertools.chain(pages, later)
             for page in pages:
-                groups: dict[tuple[int, Reason], list[Stored]] = {}
-                for row in page:
-                    groups.setdefault((row.volume, _reason(rules, row, now_ms)), []).append(row)
-                for (volume, reason), rows in groups.items():
+                for (volume, reason), rows in _grouped(rules, page, now_ms).items():
                     yield volume, reason, rows
 
     def forget(self, rules: Sequence[Keeping], standing: Sequence[Hold]) -> None:
@@ -83,11 +80,13 @@ class Due:
         rules: Keeping,
         stream: StreamRole,
         standing: Sequence[Hold],
+        ended_after_ms: int,
         before_ms: int,
         *,
         with_events: bool,
     ) -> Iterator[list[Stored]]:
-        """What ended by ``before_ms`` and is kept neither by a hold nor, when asked, by an event."""
+        """What ended after one instant and by another, and is kept neither by a hold nor, when asked, by an
+        event."""
         place = (rules.camera, stream, with_events)
         seen_with = (rules, tuple(standing), self._clock.monotonic() // _REMEMBERED_SECONDS)
         known_with, after_ms = self._kept_to.get(place, (None, 0))
@@ -100,7 +99,8 @@ class Due:
                     conn, rules.camera, stream, after_ms=after_ms, before_ms=before_ms, limit=_PAGE
                 )
                 spared = _spared(conn, rules, rows) if with_events else set()
-            page = [row for row in rows if row.key not in spared and not _held(standing, row)]
+            due = [row for row in rows if row.end_ms > ended_after_ms] if ended_after_ms else rows
+            page = _going(due, spared, standing)
             if only_kept and rows:
                 only_kept = not page
                 kept_to = page[0].key.start_ms if page else rows[-1].key.start_ms + 1
@@ -128,16 +128,37 @@ def _spared(conn: Connection, rules: Keeping, rows: Sequence[Stored]) -> set[Seg
     return spared
 
 
-def _held(standing: Sequence[Hold], row: Stored) -> bool:
-    return holds.covered(standing, row.key.camera, row.key.start_ms, row.end_ms)
+def _going(rows: list[Stored], spared: set[SegmentKey], standing: Sequence[Hold]) -> list[Stored]:
+    """Those that neither an event nor a hold keeps."""
+    if not spared and not standing:
+        return rows
+    return [
+        row
+        for row in rows
+        if row.key not in spared and not holds.covered(standing, row.key.camera, row.key.start_ms, row.end_ms)
+    ]
 
 
-def _reason(rules: Keeping, row: Stored, now_ms: int) -> Reason:
+def _grouped(rules: Keeping, page: list[Stored], now_ms: int) -> dict[tuple[int, Reason], list[Stored]]:
+    """A page by volume and reason. Nearly always it is one of each, which the ends of its times tell."""
+    ends = [row.end_ms for row in page]
+    first, last = _reason(rules, min(ends), now_ms), _reason(rules, max(ends), now_ms)
+    volumes = {row.volume for row in page}
+    if first is last and len(volumes) == 1:
+        return {(volumes.pop(), first): page}
+    groups: dict[tuple[int, Reason], list[Stored]] = {}
+    for row in page:
+        groups.setdefault((row.volume, _reason(rules, row.end_ms, now_ms)), []).append(row)
+    return groups
+
+
+def _reason(rules: Keeping, end_ms: int, now_ms: int) -> Reason:
+    """Why what ended then leaves. Within what is due it changes once at most as time goes on."""
     if rules.keep_days <= 0:
         return Reason.ASKED
-    if row.end_ms <= now_ms - round(rules.keep_days * DAY_MS):
+    if end_ms <= now_ms - round(rules.keep_days * DAY_MS):
         longer = max(rules.keep_days, rules.keep_event_days or 0.0)
         capped = rules.max_days is not None and rules.max_days < longer
-        if not capped or row.end_ms > rules.final_cutoff(now_ms):
+        if not capped or end_ms > rules.final_cutoff(now_ms):
             return Reason.TOO_OLD
     return Reason.HARD_MAXIMUM

@@ -180,7 +180,7 @@ class Reconciler:
         with self._catalog.read() as conn:
             row = segments.get(conn, file.key)
         other = next((each for each in shelves if row is not None and each.row.id == row.volume), None)
-        if row is None or other is None or row.leaving_ms is not None:
+        if row is None or other is None or row.leaves:
             return  # its volume is not mounted, or it is being deleted: nothing is decided now
         here = Stored(row.key, row.end_ms, row.size, row.volume, row.sha256)
         if _has(other, here):

@@ -1,12 +1,14 @@
-"""The one way in which footage is deleted: row marked, file unlinked, folder synced, row gone (rule 6)."""
+"""The one way in which footage is deleted: marked, file unlinked, folder synced, row gone (rule 6)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 
 import structlog
 
 from beholden.catalog import Catalog, holds, leaving
+from beholden.catalog.holds import Hold
 from beholden.catalog.segments import Stored
 from beholden.model.deletion import Reason
 from beholden.model.time import Clock
@@ -15,8 +17,10 @@ from beholden.store.store import Store
 log = structlog.get_logger()
 
 BY = "retention"
-# Each is two short transactions; a recorder that wants to write waits for no more than one of them.
+# How many files are forgotten in one transaction: a recorder that wants to write waits for no more than that.
 BATCH = 1500
+# How many are marked in one: a mark is a narrow row for a thousand of them.
+MARKED = 8 * BATCH
 
 
 class Remover:
@@ -26,14 +30,16 @@ class Remover:
         self._catalog = catalog
         self._clock = clock
 
-    def delete(self, store: Store, rows: Sequence[Stored], reason: Reason) -> list[Stored]:
-        """Delete files of one volume; returns those that went. What is held stays.
+    def delete(self, store: Store, batches: Iterable[Sequence[Stored]], reason: Reason) -> list[Stored]:
+        """Delete files of one volume, ``MARKED`` at most in batches of ``BATCH`` at most; returns those that
+        went. What is held stays.
 
         OSError when the disk refuses: then they stay marked, and ``finish`` tries again.
         """
         gone: list[Stored] = []
-        for first in range(0, len(rows), BATCH):
-            gone += self._delete_batch(store, rows[first : first + BATCH], reason)
+        for batch in self._mark(batches, reason):
+            self._unlink(store, batch, reason)
+            gone += itertools.chain.from_iterable(batch)
         return gone
 
     def finish(self, store: Store, volume: int) -> int:
@@ -47,14 +53,12 @@ class Remover:
             for each in found:
                 count += self._finish(store, each)
 
-    def _delete_batch(self, store: Store, rows: Sequence[Stored], reason: Reason) -> list[Stored]:
+    def _mark(self, batches: Iterable[Sequence[Stored]], reason: Reason) -> list[list[leaving.Run]]:
         with self._catalog.write() as conn:
             standing = holds.standing(conn)
-            going = [r for r in rows if not holds.covered(standing, r.key.camera, r.key.start_ms, r.end_ms)]
-            runs = leaving.runs(going)
-            leaving.mark(conn, self._clock.now_ms(), runs, reason)
-        self._unlink(store, runs, reason)
-        return going
+            found = [leaving.runs(_not_held(standing, batch)) for batch in batches]
+            leaving.mark(conn, self._clock.now_ms(), itertools.chain.from_iterable(found), reason)
+        return found
 
     def _finish(self, store: Store, found: leaving.Leaving) -> int:
         with self._catalog.write() as conn:
@@ -66,7 +70,8 @@ class Remover:
                 and store.path_of(row.key).exists()
             ]
             leaving.unmark(conn, held)
-        going = [row for row in found.rows if row not in held]
+        kept = {row.key for row in held}
+        going = [row for row in found.rows if row.key not in kept]
         self._unlink(store, leaving.runs(going), found.reason)
         return len(going)
 
@@ -77,3 +82,9 @@ class Remover:
         with self._catalog.write() as conn:
             leaving.forget(conn, self._clock.now_ms(), runs, reason, BY)
         log.info("footage deleted", cause=reason.value, segments=sum(map(len, runs)))
+
+
+def _not_held(standing: Sequence[Hold], rows: Sequence[Stored]) -> Sequence[Stored]:
+    if not standing:
+        return rows
+    return [r for r in rows if not holds.covered(standing, r.key.camera, r.key.start_ms, r.end_ms)]

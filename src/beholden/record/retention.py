@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,7 +19,7 @@ from beholden.model.time import Clock
 from beholden.record.doubt import FEWEST_TO_GAIN, Doubt
 from beholden.record.due import Due, OnExpired
 from beholden.record.oldest import Oldest, enough
-from beholden.record.remove import BATCH, Remover
+from beholden.record.remove import BATCH, MARKED, Remover
 from beholden.record.shelf import OpenStore, Shelf, below, open_volume, usable_shelves
 from beholden.record.tier import Mover
 
@@ -125,10 +125,10 @@ class Retention:
         with self._catalog.read() as conn:
             rules = keeping.all_cameras(conn)
         usable = {shelf.row.id: shelf for shelf in shelves}
-        for volume, reason, rows in self._allowed(rules, usable):
+        for volume, reason, batches in _together(self._allowed(rules, usable)):
             if stop.is_set():
                 return deleted
-            deleted += self._delete(usable[volume], rows, reason)
+            deleted += self._delete(usable[volume], batches, reason)
         self._due_files.forget(rules, self._oldest.standing)
         return deleted
 
@@ -179,7 +179,7 @@ class Retention:
                     break
                 for volume in sorted({row.volume for row in rows}):
                     there = [row for row in rows if row.volume == volume]
-                    deleted += self._delete(usable[volume], there, Reason.CAMERA_SHARE)
+                    deleted += self._delete(usable[volume], [there], Reason.CAMERA_SHARE)
                 over -= sum(row.size for row in rows)
         return deleted
 
@@ -236,15 +236,15 @@ class Retention:
                 break
             before = shelf.store.free_bytes()
             size = sum(row.size for row in rows)
-            deleted += self._delete(shelf, rows, reason)
+            deleted += self._delete(shelf, [rows], reason)
             freed += size
             gained = shelf.store.free_bytes() - before
             if reason is Reason.SPACE and not self._doubt.gains(shelf.row, len(rows), size, gained):
                 break
         return deleted
 
-    def _delete(self, shelf: Shelf, rows: list[Stored], reason: Reason) -> int:
-        gone = self._remover.delete(shelf.store, rows, reason)
+    def _delete(self, shelf: Shelf, batches: list[list[Stored]], reason: Reason) -> int:
+        gone = self._remover.delete(shelf.store, batches, reason)
         shelf.used -= sum(row.size for row in gone)
         self._doubt.deleted(shelf.row, len(gone))
         return len(gone)
@@ -259,6 +259,23 @@ class Retention:
         wanted = min(max(2 * grown, self._spare.get(shelf.row.id, 0) * 9 // 10), most // 10)
         self._spare[shelf.row.id] = wanted
         return wanted
+
+
+def _together(
+    due: Iterable[tuple[int, Reason, list[Stored]]],
+) -> Iterator[tuple[int, Reason, list[list[Stored]]]]:
+    """What follows each other for one reason on one volume, as much as is marked at once."""
+    for (volume, reason), group in itertools.groupby(due, key=lambda each: each[:2]):
+        batches: list[list[Stored]] = []
+        for _, _, rows in group:
+            if batches and len(batches[-1]) + len(rows) <= BATCH:
+                batches[-1] = batches[-1] + rows
+                continue
+            if len(batches) == MARKED // BATCH:
+                yield volume, reason, batches
+                batches = []
+            batches.append(rows)
+        yield volume, reason, batches
 
 
 def _cannot_delete(error: OSError) -> BeholdenError:

@@ -154,7 +154,7 @@ def _place(catalog: Catalog, key: SegmentKey) -> tuple[int, bool] | None:
     """On which volume a file is indexed, and whether it is marked for deletion."""
     with catalog.read() as conn:
         row = segments.get(conn, key)
-    return None if row is None else (row.volume, row.leaving_ms is not None)
+    return None if row is None else (row.volume, row.leaves)
 
 
 def digest_of(store: Store, key: SegmentKey, size: int) -> bytes:

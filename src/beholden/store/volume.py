@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from beholden.model.camera import StreamRole
-from beholden.model.segment import SegmentKey
+from beholden.model.segment import SegmentKey, names_by_folder
 from beholden.model.time import from_ms
 from beholden.store import sidecars
 from beholden.store.store import FoundFile, StoreError
@@ -115,34 +115,32 @@ class Volume:
 
     def delete_many(self, keys: Iterable[SegmentKey]) -> None:
         """As ``delete`` of each, but every folder is synced, and every side-car written, only once."""
-        root = str(self.path)
-        # Texts and not paths: a day of 64 cameras is 92 160 files.
-        by_folder: dict[str, list[SegmentKey]] = {}
-        for key in keys:
-            path = f"{root}/{key.path()}"
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)  # noqa: PTH108
-            by_folder.setdefault(path.rpartition("/")[0], []).append(key)
-        known = [key for folder, gone in by_folder.items() if sidecars.may_know(folder) for key in gone]
+        known: list[SegmentKey] = []
+        folders: dict[Path, None] = {}
+        for name, there, names in names_by_folder(keys):
+            folder = self.path / name
+            _unlink(folder, names)
+            folders[folder] = None
+            if sidecars.may_know(str(folder)):
+                known += there
         sidecars.forget(self.path, known)
-        folders = set(by_folder)
         while folders:
-            folders = {above for folder in folders if (above := self._prune(Path(folder))) is not None}
+            folders = {above: None for folder in folders if (above := self._prune(folder)) is not None}
 
-    def _prune(self, folder: Path) -> str | None:
+    def _prune(self, folder: Path) -> Path | None:
         """Remove an empty folder and return the one it was in; sync one that still holds something."""
         if folder == self.path:
             return None
         try:
             folder.rmdir()
         except FileNotFoundError:
-            return str(folder.parent)
+            return folder.parent
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
             _sync_folder(folder)
             return None
-        return str(folder.parent)
+        return folder.parent
 
     def sync_path(self, key: SegmentKey) -> None:
         """Make a closed file and its name durable."""
@@ -287,6 +285,22 @@ def _names(folder: Path) -> list[str]:
         return sorted(os.listdir(folder))  # noqa: PTH208 - names are compared as texts
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _unlink(folder: Path, names: Iterable[str]) -> None:
+    """Remove files from a folder; no error when they are gone already, or it is."""
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        for name in names:
+            try:
+                os.unlink(name, dir_fd=fd)  # the folder's path is looked up once
+            except FileNotFoundError:
+                continue
+    finally:
+        os.close(fd)
 
 
 def _sync_folder(folder: Path) -> None:
