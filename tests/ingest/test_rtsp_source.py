@@ -11,6 +11,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -46,15 +47,45 @@ def _ended(source: RtspSource, seconds: float = 30.0) -> SourceError:
     raise AssertionError("the source did not end")
 
 
-def _source(
-    server: Any, sink: Any, path: str = "", login: tuple[str, str] = ("", ""), **more: Any
-) -> RtspSource:
-    return RtspSource(StreamAddress(server.url + path, *login), sink, SystemClock(), **more)
+@dataclass
+class Rig:
+    """A scripted server, what a camera may send, and the sink of a source that pulls it."""
+
+    server: Any
+    sink: Any
+    coded: Callable[..., Any]
+    packetiser: Any
+    describe: Callable[..., str]
+    until: Callable[..., None]
+
+    def offer(self, codec: str) -> Any:
+        """The server describes and plays twelve pictures, and nothing else."""
+        made = self.coded(codec)
+        self.server.description = self.describe(made)
+        self.server.play = b"".join(self.packetiser(codec).stream(made))
+        return made
+
+    def source(self, path: str = "", login: tuple[str, str] = ("", ""), **more: Any) -> RtspSource:
+        """A pull of the server."""
+        return RtspSource(StreamAddress(self.server.url + path, *login), self.sink, SystemClock(), **more)
+
+    def run(self, source: RtspSource, done: Callable[[], object]) -> None:
+        """Poll until done, then close."""
+        self.until(lambda: source.poll(time.monotonic()), done)
+        source.close()
 
 
-def _run(source: RtspSource, until: Callable[..., None], done: Callable[[], object]) -> None:
-    until(lambda: source.poll(time.monotonic()), done)
-    source.close()
+@pytest.fixture
+def rig(
+    server: Any,
+    sink: Any,
+    coded: Callable[..., Any],
+    packetiser: Any,
+    describe: Callable[..., str],
+    until: Callable[..., None],
+) -> Rig:
+    """One of the test's own."""
+    return Rig(server, sink, coded, packetiser, describe, until)
 
 
 def _conversation(description: str, media: bytes, tracks: int = 1) -> bytes:
@@ -183,86 +214,61 @@ def test_endless_noise_is_given_up(
 
 
 @pytest.mark.rtsp
-def test_a_usual_camera_plays(
-    coded: Callable[..., Any],
-    packetiser: Any,
-    describe: Callable[..., str],
-    server: Any,
-    sink: Any,
-    until: Any,
-) -> None:
+def test_a_usual_camera_plays(rig: Rig) -> None:
     """The order of requests, the counters, and TEARDOWN at the end."""
-    made = coded("h264")
-    server.description = describe(made, SOUND[0])
-    server.play = _media(made, packetiser)
-    source = _source(server, sink)
-    _run(source, until, lambda: len(sink.video) == 12 and source.status.playing)
-    until(lambda: None, lambda: "TEARDOWN" in server.methods())
-    assert server.methods() == ["OPTIONS", "DESCRIBE", "SETUP", "SETUP", "PLAY", "TEARDOWN"]
-    assert [asked.url for asked in server.asked[2:4]] == [f"{server.url}/track1", f"{server.url}/track2"]
-    assert sink.calls[:2] == ["format", "key"]
+    made = rig.coded("h264")
+    rig.server.description = rig.describe(made, SOUND[0])
+    rig.server.play = _media(made, rig.packetiser)
+    source = rig.source()
+    rig.run(source, lambda: len(rig.sink.video) == 12 and source.status.playing)
+    rig.until(lambda: None, lambda: "TEARDOWN" in rig.server.methods())
+    assert rig.server.methods() == ["OPTIONS", "DESCRIBE", "SETUP", "SETUP", "PLAY", "TEARDOWN"]
+    assert [asked.url for asked in rig.server.asked[2:4]] == [
+        f"{rig.server.url}/track1",
+        f"{rig.server.url}/track2",
+    ]
+    assert rig.sink.calls[:2] == ["format", "key"]
     assert source.status.pictures == 12
     assert source.status.lost_packets == 0
-    assert source.status.format is sink.formats[0]
-    assert (sink.formats[0].video.width, sink.formats[0].video.height) == (128, 98)
+    assert source.status.format is rig.sink.formats[0]
+    assert (rig.sink.formats[0].video.width, rig.sink.formats[0].video.height) == (128, 98)
 
 
 @pytest.mark.rtsp
-def test_media_before_the_play_reply_is_kept(
-    coded: Callable[..., Any],
-    packetiser: Any,
-    describe: Callable[..., str],
-    server: Any,
-    sink: Any,
-    until: Any,
-) -> None:
+def test_media_before_the_play_reply_is_kept(rig: Rig) -> None:
     """Some servers begin to send before they answer."""
-    made = coded("h264")
-    server.description = describe(made)
-    early = b"".join(packetiser("h264").stream(made))
-    server.answers["PLAY"] = lambda asked: early + asked.reply(Session="77")
-    source = _source(server, sink)
-    _run(source, until, lambda: source.status.playing)
-    assert [unit.data() for unit in sink.video] == made.samples()
+    made = rig.coded("h264")
+    rig.server.description = rig.describe(made)
+    early = b"".join(rig.packetiser("h264").stream(made))
+    rig.server.answers["PLAY"] = lambda asked: early + asked.reply(Session="77")
+    source = rig.source()
+    rig.run(source, lambda: source.status.playing)
+    assert [unit.data() for unit in rig.sink.video] == made.samples()
 
 
 @pytest.mark.rtsp
-def test_without_sets_in_the_description_they_come_in_band(
-    coded: Callable[..., Any],
-    packetiser: Any,
-    describe: Callable[..., str],
-    server: Any,
-    sink: Any,
-    until: Any,
-) -> None:
+def test_without_sets_in_the_description_they_come_in_band(rig: Rig) -> None:
     """No sprop: the format is told from what comes with the first keyframe."""
-    made = coded("h265")
-    server.description = describe(made, sprop=False)
-    server.play = b"".join(packetiser("h265").stream(made))
-    _run(_source(server, sink), until, lambda: len(sink.video) == 12)
-    assert sink.calls[:2] == ["format", "key"]
-    assert sink.formats[0].video.parameter_sets == made.sets
+    made = rig.coded("h265")
+    rig.server.description = rig.describe(made, sprop=False)
+    rig.server.play = b"".join(rig.packetiser("h265").stream(made))
+    rig.run(rig.source(), lambda: len(rig.sink.video) == 12)
+    assert rig.sink.calls[:2] == ["format", "key"]
+    assert rig.sink.formats[0].video.parameter_sets == made.sets
 
 
 @pytest.mark.rtsp
-def test_a_change_of_resolution_is_told_at_its_keyframe(
-    coded: Callable[..., Any],
-    packetiser: Any,
-    describe: Callable[..., str],
-    server: Any,
-    sink: Any,
-    until: Any,
-) -> None:
+def test_a_change_of_resolution_is_told_at_its_keyframe(rig: Rig) -> None:
     """on_format comes right before the first picture of the new size."""
-    small, large = coded("h264"), coded("h264", 320, 180)
-    packets = packetiser("h264")
-    server.description = describe(small)
-    server.play = b"".join(packets.stream(small) + packets.stream(large, start=12 * 3600))
-    _run(_source(server, sink), until, lambda: len(sink.video) == 24)
-    assert [one.video.width for one in sink.formats] == [128, 320]
-    at = sink.calls.index("format", 1)
-    assert sink.calls[at + 1] == "key"
-    assert sum(call in ("key", "video") for call in sink.calls[:at]) == 12
+    small, large = rig.coded("h264"), rig.coded("h264", 320, 180)
+    packets = rig.packetiser("h264")
+    rig.server.description = rig.describe(small)
+    rig.server.play = b"".join(packets.stream(small) + packets.stream(large, start=12 * 3600))
+    rig.run(rig.source(), lambda: len(rig.sink.video) == 24)
+    assert [one.video.width for one in rig.sink.formats] == [128, 320]
+    at = rig.sink.calls.index("format", 1)
+    assert rig.sink.calls[at + 1] == "key"
+    assert sum(call in ("key", "video") for call in rig.sink.calls[:at]) == 12
 
 
 @pytest.mark.rtsp
@@ -276,67 +282,49 @@ def test_a_change_of_resolution_is_told_at_its_keyframe(
         ("{root}/base/", "*", "{root}/base/"),
     ],
 )
-def test_control_urls(
-    coded: Callable[..., Any],
-    describe: Callable[..., str],
-    server: Any,
-    sink: Any,
-    until: Any,
-    base: str,
-    control: str,
-    expected: str,
-) -> None:
+def test_control_urls(rig: Rig, base: str, control: str, expected: str) -> None:
     """Relative, absolute, rooted and empty ones, with and without Content-Base."""
-    names = {"url": server.url, "root": f"rtsp://127.0.0.1:{server.port}"}
-    description = describe(coded("h264")).replace("control:track1", "control:" + control.format(**names))
+    names = {"url": rig.server.url, "root": f"rtsp://127.0.0.1:{rig.server.port}"}
+    description = rig.describe(rig.coded("h264")).replace(
+        "control:track1", "control:" + control.format(**names)
+    )
     headers = {"Content_Base": base.format(**names)} if base else {}
-    server.answers["DESCRIBE"] = lambda asked: asked.reply(body=description, **headers)
-    _run(_source(server, sink), until, lambda: "PLAY" in server.methods())
-    assert server.asked[2].url == expected.format(**names)
+    rig.server.answers["DESCRIBE"] = lambda asked: asked.reply(body=description, **headers)
+    rig.run(rig.source(), lambda: "PLAY" in rig.server.methods())
+    assert rig.server.asked[2].url == expected.format(**names)
 
 
 @pytest.mark.rtsp
 @pytest.mark.parametrize("where", ["base", "control", "redirect"])
-def test_another_host_is_not_followed(
-    coded: Callable[..., Any], describe: Callable[..., str], server: Any, sink: Any, where: str
-) -> None:
+def test_another_host_is_not_followed(rig: Rig, where: str) -> None:
     """A camera cannot send us elsewhere; the reason names the host."""
     away = "rtsp://198.51.100.9/live/"
-    description = describe(coded("h264"))
+    description = rig.describe(rig.coded("h264"))
     if where == "control":
         description = description.replace("control:track1", f"control:{away}")
-    server.description = description
+    rig.server.description = description
     if where == "base":
-        server.answers["DESCRIBE"] = lambda asked: asked.reply(body=description, Content_Base=away)
+        rig.server.answers["DESCRIBE"] = lambda asked: asked.reply(body=description, Content_Base=away)
     if where == "redirect":
-        server.answers["DESCRIBE"] = lambda asked: asked.reply("302 Moved", Location=away)
-    error = _ended(_source(server, sink))
+        rig.server.answers["DESCRIBE"] = lambda asked: asked.reply("302 Moved", Location=away)
+    error = _ended(rig.source())
     assert (error.state, error.code) == (StreamState.REFUSED, "other_host")
     assert "198.51.100.9" in error.message
 
 
 @pytest.mark.rtsp
-def test_a_redirect_on_the_same_host_is_followed(
-    coded: Callable[..., Any],
-    packetiser: Any,
-    describe: Callable[..., str],
-    server: Any,
-    sink: Any,
-    until: Any,
-) -> None:
+def test_a_redirect_on_the_same_host_is_followed(rig: Rig) -> None:
     """And one that goes in circles is given up."""
-    made = coded("h264")
-    server.description = describe(made)
-    server.play = b"".join(packetiser("h264").stream(made))
-    usual = server._as_camera
-    server.answers["DESCRIBE"] = lambda asked: (
+    rig.offer("h264")
+    usual = rig.server._as_camera
+    rig.server.answers["DESCRIBE"] = lambda asked: (
         usual(asked)
         if asked.url.endswith("/real")
-        else asked.reply("302 Moved", Location=f"{server.url}/real")
+        else asked.reply("302 Moved", Location=f"{rig.server.url}/real")
     )
-    _run(_source(server, sink), until, lambda: len(sink.video) == 12)
-    server.answers["DESCRIBE"] = lambda asked: asked.reply("302 Moved", Location=server.url)
-    assert _ended(_source(server, sink)).code == "redirect_loop"
+    rig.run(rig.source(), lambda: len(rig.sink.video) == 12)
+    rig.server.answers["DESCRIBE"] = lambda asked: asked.reply("302 Moved", Location=rig.server.url)
+    assert _ended(rig.source()).code == "redirect_loop"
 
 
 def _digest_answer(asked: Any, nonce: str, algorithm: str = "MD5") -> bool:
@@ -354,21 +342,10 @@ def _digest_answer(asked: Any, nonce: str, algorithm: str = "MD5") -> bool:
 @pytest.mark.rtsp
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
 @pytest.mark.parametrize("stale", [False, True])
-def test_digest_signs_in_and_survives_new_nonces(
-    coded: Callable[..., Any],
-    packetiser: Any,
-    describe: Callable[..., str],
-    server: Any,
-    sink: Any,
-    until: Any,
-    algorithm: str,
-    stale: bool,
-) -> None:
+def test_digest_signs_in_and_survives_new_nonces(rig: Rig, algorithm: str, stale: bool) -> None:
     """A nonce of its own for each kind of request, marked stale or not, costs one more request each."""
-    made = coded("h264")
-    server.description = describe(made)
-    server.play = b"".join(packetiser("h264").stream(made))
-    usual = server._as_camera
+    rig.offer("h264")
+    usual = rig.server._as_camera
 
     def guarded(asked: Any) -> bytes:
         nonce = f"nonce-{asked.method}"
@@ -380,57 +357,50 @@ def test_digest_signs_in_and_survives_new_nonces(
         return asked.reply("401 Unauthorized", WWW_Authenticate=text)
 
     for method in ("DESCRIBE", "SETUP", "PLAY"):
-        server.answers[method] = guarded
-    _run(_source(server, sink, login=("user", SECRET)), until, lambda: len(sink.video) == 12)
+        rig.server.answers[method] = guarded
+    rig.run(rig.source(login=("user", SECRET)), lambda: len(rig.sink.video) == 12)
 
 
 @pytest.mark.rtsp
-def test_basic_signs_in(
-    coded: Callable[..., Any],
-    packetiser: Any,
-    describe: Callable[..., str],
-    server: Any,
-    sink: Any,
-    until: Any,
-) -> None:
+def test_basic_signs_in(rig: Rig) -> None:
     """Where a camera offers nothing better."""
-    made = coded("h264")
-    server.description = describe(made)
-    server.play = b"".join(packetiser("h264").stream(made))
-    usual = server._as_camera
+    rig.offer("h264")
+    usual = rig.server._as_camera
     wanted = "Basic " + base64.b64encode(f"user:{SECRET}".encode()).decode()
-    server.answers["DESCRIBE"] = lambda asked: (
+    rig.server.answers["DESCRIBE"] = lambda asked: (
         usual(asked)
         if asked.headers.get("authorization") == wanted
         else asked.reply("401 Unauthorized", WWW_Authenticate='Basic realm="cam"')
     )
-    _run(_source(server, sink, login=("user", SECRET)), until, lambda: len(sink.video) == 12)
+    rig.run(rig.source(login=("user", SECRET)), lambda: len(rig.sink.video) == 12)
 
 
 @pytest.mark.rtsp
 @pytest.mark.parametrize(
     "offer", ['Basic realm="c"', 'Digest realm="c", nonce="n"', 'Digest realm="c", nonce="n", stale=true']
 )
-def test_a_wrong_password_is_tried_once(server: Any, sink: Any, offer: str) -> None:
+def test_a_wrong_password_is_tried_once(rig: Rig, offer: str) -> None:
     """One answer, then the refusal: cameras lock accounts. No text holds the password."""
-    server.answers["DESCRIBE"] = lambda asked: asked.reply("401 Unauthorized", WWW_Authenticate=offer)
-    source = _source(server, sink, login=("user", SECRET))
+    rig.server.answers["DESCRIBE"] = lambda asked: asked.reply("401 Unauthorized", WWW_Authenticate=offer)
+    source = rig.source(login=("user", SECRET))
     error = _ended(source)
     assert (error.state, error.cause) == (StreamState.REFUSED, GapCause.LOGIN_REFUSED)
     assert error.message == "The camera refused the user name or password."
-    assert sum("authorization" in asked.headers for asked in server.asked) == 1
+    assert sum("authorization" in asked.headers for asked in rig.server.asked) == 1
     assert SECRET not in f"{error} {error!r} {source!r} {source._credentials!r} {source._address!r}"
 
 
 @pytest.mark.rtsp
-def test_a_password_is_asked_for_in_words(server: Any, sink: Any) -> None:
+def test_a_password_is_asked_for_in_words(rig: Rig) -> None:
     """No user name given; and a way of signing in nobody knows."""
-    server.answers["DESCRIBE"] = lambda asked: asked.reply(
+    rig.server.answers["DESCRIBE"] = lambda asked: asked.reply(
         "401 Unauthorized", WWW_Authenticate='Basic realm="c"'
     )
-    assert _ended(_source(server, sink)).code == "login_wanted"
-    server.answers["DESCRIBE"] = lambda asked: asked.reply("401 Unauthorized", WWW_Authenticate="Negotiate")
-    assert _ended(_source(server, sink, login=("user", SECRET))).code == "login_unknown"
+    assert _ended(rig.source()).code == "login_wanted"
+    rig.server.answers["DESCRIBE"] = lambda asked: asked.reply(
+        "401 Unauthorized", WWW_Authenticate="Negotiate"
+    )
+    assert _ended(rig.source(login=("user", SECRET))).code == "login_unknown"
 
 
 @pytest.mark.rtsp
@@ -446,88 +416,57 @@ def test_a_password_is_asked_for_in_words(server: Any, sink: Any) -> None:
         ("PLAY", "400 Bad Request", StreamState.REFUSED, "stream_refused"),
     ],
 )
-def test_refusals_in_words(
-    coded: Callable[..., Any],
-    describe: Callable[..., str],
-    server: Any,
-    sink: Any,
-    method: str,
-    status: str,
-    state: StreamState,
-    code: str,
-) -> None:
+def test_refusals_in_words(rig: Rig, method: str, status: str, state: StreamState, code: str) -> None:
     """Each status has its state, code, sentence and next step."""
-    server.description = describe(coded("h264"))
-    server.answers[method] = lambda asked: asked.reply(status)
-    error = _ended(_source(server, sink))
+    rig.server.description = rig.describe(rig.coded("h264"))
+    rig.server.answers[method] = lambda asked: asked.reply(status)
+    error = _ended(rig.source())
     assert (error.state, error.code) == (state, code)
     assert error.message.endswith(".")
 
 
 @pytest.mark.rtsp
-def test_a_camera_without_options_still_plays(
-    coded: Callable[..., Any],
-    packetiser: Any,
-    describe: Callable[..., str],
-    server: Any,
-    sink: Any,
-    until: Any,
-) -> None:
+def test_a_camera_without_options_still_plays(rig: Rig) -> None:
     """501 to OPTIONS is no reason to stop."""
-    made = coded("h264")
-    server.description = describe(made)
-    server.play = b"".join(packetiser("h264").stream(made))
-    server.answers["OPTIONS"] = lambda asked: asked.reply("501 Not Implemented")
-    _run(_source(server, sink), until, lambda: len(sink.video) == 12)
+    rig.offer("h264")
+    rig.server.answers["OPTIONS"] = lambda asked: asked.reply("501 Not Implemented")
+    rig.run(rig.source(), lambda: len(rig.sink.video) == 12)
 
 
 @pytest.mark.rtsp
 @pytest.mark.parametrize("sound", [SOUND[1], SOUND[0]])
-def test_sound_that_cannot_be_had_does_not_cost_the_picture(
-    coded: Callable[..., Any],
-    packetiser: Any,
-    describe: Callable[..., str],
-    server: Any,
-    sink: Any,
-    until: Any,
-    sound: str,
-) -> None:
+def test_sound_that_cannot_be_had_does_not_cost_the_picture(rig: Rig, sound: str) -> None:
     """An unknown codec, and a SETUP refused: video alone, and a note that says so."""
-    made = coded("h264")
-    server.description = describe(made, sound)
-    server.play = b"".join(packetiser("h264").stream(made))
-    usual = server._as_camera
-    server.answers["SETUP"] = lambda asked: (
+    made = rig.coded("h264")
+    rig.server.description = rig.describe(made, sound)
+    rig.server.play = b"".join(rig.packetiser("h264").stream(made))
+    usual = rig.server._as_camera
+    rig.server.answers["SETUP"] = lambda asked: (
         asked.reply("404 Not Found") if asked.url.endswith("track2") else usual(asked)
     )
-    source = _source(server, sink)
-    _run(source, until, lambda: len(sink.video) == 12)
-    assert sink.formats[0].audio is None
+    source = rig.source()
+    rig.run(source, lambda: len(rig.sink.video) == 12)
+    assert rig.sink.formats[0].audio is None
     assert len(source.status.notes) == 1
 
 
 @pytest.mark.rtsp
-def test_what_a_camera_says_of_people_is_never_asked_for(
-    coded: Callable[..., Any],
-    packetiser: Any,
-    describe: Callable[..., str],
-    server: Any,
-    sink: Any,
-    until: Any,
-) -> None:
+def test_what_a_camera_says_of_people_is_never_asked_for(rig: Rig) -> None:
     """Metadata of a camera's own analysis (faces, age, gender, names) is not set up, dropped when it is sent
     all the same on a channel of its own, and a note says so."""
-    made = coded("h264")
+    made = rig.coded("h264")
     offered = "m=application 0 RTP/AVP 107\r\na=rtpmap:107 vnd.onvif.metadata/90000\r\na=control:track9\r\n"
-    server.description = describe(made, offered)
+    rig.server.description = rig.describe(made, offered)
     xml = b"<tt:HumanFace><fc:Age>40</fc:Age><fc:Gender>Female</fc:Gender></tt:HumanFace>"
     unasked = b"$\x04" + struct.pack(">H", 12 + len(xml)) + b"\x80\xeb" + bytes(10) + xml
-    server.play = unasked + b"".join(packetiser("h264").stream(made)) + unasked
-    source = _source(server, sink)
-    _run(source, until, lambda: len(sink.video) == 12)
-    assert [asked.url for asked in server.asked if asked.method == "SETUP" and "track9" in asked.url] == []
+    rig.server.play = unasked + b"".join(rig.packetiser("h264").stream(made)) + unasked
+    source = rig.source()
+    rig.run(source, lambda: len(rig.sink.video) == 12)
+    assert [
+        asked.url for asked in rig.server.asked if asked.method == "SETUP" and "track9" in asked.url
+    ] == []
     assert any("not taken" in note for note in source.status.notes)
-    assert not any(xml in unit.data() for unit in sink.video)
+    assert not any(xml in unit.data() for unit in rig.sink.video)
 
 
 @pytest.mark.rtsp
@@ -539,10 +478,10 @@ def test_what_a_camera_says_of_people_is_never_asked_for(
         ("", "no_video"),
     ],
 )
-def test_what_cannot_be_recorded_is_said(server: Any, sink: Any, section: str, code: str) -> None:
+def test_what_cannot_be_recorded_is_said(rig: Rig, section: str, code: str) -> None:
     """Old codecs, sound alone, nothing."""
-    server.description = f"v=0\r\n{section}x=\r\n"
-    error = _ended(_source(server, sink))
+    rig.server.description = f"v=0\r\n{section}x=\r\n"
+    error = _ended(rig.source())
     assert (error.state, error.code) == (StreamState.UNSUPPORTED, code)
 
 
@@ -556,10 +495,10 @@ def test_what_cannot_be_recorded_is_said(server: Any, sink: Any, section: str, c
         b"220 ftp\r\n",
     ],
 )
-def test_another_protocol_is_named(server: Any, sink: Any, greeting: bytes) -> None:
+def test_another_protocol_is_named(rig: Rig, greeting: bytes) -> None:
     """A web server, SSH, TLS, FTP: unsupported, in one sentence."""
-    server.greeting, server.silent = greeting, True
-    error = _ended(_source(server, sink))
+    rig.server.greeting, rig.server.silent = greeting, True
+    error = _ended(rig.source())
     assert (error.state, error.code) == (StreamState.UNSUPPORTED, "not_rtsp")
     assert ("web server" in error.message) == greeting.startswith(b"HTTP")
     assert ("TLS" in error.message) == greeting.startswith(b"\x15")
@@ -576,10 +515,10 @@ def test_a_wrong_address_is_said(sink: Any, url: str) -> None:
 
 
 @pytest.mark.rtsp
-def test_a_host_that_says_nothing_is_a_stall(server: Any, sink: Any) -> None:
+def test_a_host_that_says_nothing_is_a_stall(rig: Rig) -> None:
     """Accepts the connection, reads, and never answers."""
-    server.silent = True
-    error = _ended(_source(server, sink, reply_seconds=0.3))
+    rig.server.silent = True
+    error = _ended(rig.source(reply_seconds=0.3))
     assert (error.state, error.cause) == (StreamState.STALLED, GapCause.CAMERA_STALLED)
 
 
@@ -595,103 +534,70 @@ def test_a_port_nobody_listens_on_is_offline(sink: Any) -> None:
 
 
 @pytest.mark.rtsp
-def test_names_are_looked_up_off_the_loop(
-    coded: Callable[..., Any],
-    packetiser: Any,
-    describe: Callable[..., str],
-    server: Any,
-    sink: Any,
-    until: Any,
-) -> None:
+def test_names_are_looked_up_off_the_loop(rig: Rig) -> None:
     """localhost is found by name; a name that cannot be is offline in words."""
-    made = coded("h264")
-    server.description = describe(made)
-    server.play = b"".join(packetiser("h264").stream(made))
-    by_name = RtspSource(StreamAddress(f"rtsp://localhost:{server.port}/live"), sink, SystemClock())
-    _run(by_name, until, lambda: len(sink.video) == 12)
-    error = _ended(RtspSource(StreamAddress("rtsp://no-such-camera.invalid/"), sink, SystemClock()))
+    rig.offer("h264")
+    by_name = RtspSource(StreamAddress(f"rtsp://localhost:{rig.server.port}/live"), rig.sink, SystemClock())
+    rig.run(by_name, lambda: len(rig.sink.video) == 12)
+    error = _ended(RtspSource(StreamAddress("rtsp://no-such-camera.invalid/"), rig.sink, SystemClock()))
     assert error.state is StreamState.OFFLINE
     assert "no-such-camera.invalid" in error.message
 
 
 @pytest.mark.rtsp
 @pytest.mark.parametrize("method", ["OPTIONS", "DESCRIBE", "SETUP", "PLAY"])
-def test_a_server_that_hangs_up_is_offline(
-    coded: Callable[..., Any], describe: Callable[..., str], server: Any, sink: Any, method: str
-) -> None:
+def test_a_server_that_hangs_up_is_offline(rig: Rig, method: str) -> None:
     """At each step of the way."""
-    server.description = describe(coded("h264"))
-    server.answers[method] = lambda asked: None
-    error = _ended(_source(server, sink))
+    rig.server.description = rig.describe(rig.coded("h264"))
+    rig.server.answers[method] = lambda asked: None
+    error = _ended(rig.source())
     assert (error.state, error.cause) == (StreamState.OFFLINE, GapCause.CAMERA_LOST)
 
 
 @pytest.mark.rtsp
-def test_what_came_before_the_end_is_delivered(
-    coded: Callable[..., Any], packetiser: Any, describe: Callable[..., str], server: Any, sink: Any
-) -> None:
+def test_what_came_before_the_end_is_delivered(rig: Rig) -> None:
     """A camera that sends and closes: its pictures first, then the error."""
-    made = coded("h264")
-    server.description = describe(made)
-    server.play = b"".join(packetiser("h264").stream(made))
-    server.hang_up_after_play = True
-    error = _ended(_source(server, sink))
+    made = rig.offer("h264")
+    rig.server.hang_up_after_play = True
+    error = _ended(rig.source())
     assert error.code == "camera_closed"
-    assert [unit.data() for unit in sink.video] == made.samples()
+    assert [unit.data() for unit in rig.sink.video] == made.samples()
 
 
 @pytest.mark.rtsp
-def test_the_session_is_kept_alive(
-    coded: Callable[..., Any], describe: Callable[..., str], server: Any, sink: Any, until: Any
-) -> None:
+def test_the_session_is_kept_alive(rig: Rig) -> None:
     """At half its timeout, by GET_PARAMETER where the camera knows it, with the session's number."""
-    server.description = describe(coded("h264"))
-    server.answers["SETUP"] = lambda asked: asked.reply(
+    rig.server.description = rig.describe(rig.coded("h264"))
+    rig.server.answers["SETUP"] = lambda asked: asked.reply(
         Transport=asked.headers["transport"], Session="9;timeout=20"
     )
-    source = _source(server, sink)
-    until(lambda: source.poll(time.monotonic()), lambda: source.status.playing)
+    source = rig.source()
+    rig.until(lambda: source.poll(time.monotonic()), lambda: source.status.playing)
     source.poll(time.monotonic() + 9)
-    assert "GET_PARAMETER" not in server.methods()
+    assert "GET_PARAMETER" not in rig.server.methods()
     source.poll(time.monotonic() + 11)
-    until(lambda: None, lambda: "GET_PARAMETER" in server.methods())
-    assert server.asked[-1].headers["session"] == "9"
+    rig.until(lambda: None, lambda: "GET_PARAMETER" in rig.server.methods())
+    assert rig.server.asked[-1].headers["session"] == "9"
     source.close()
 
 
 @pytest.mark.rtsp
-def test_a_camera_may_choose_other_channels(
-    coded: Callable[..., Any],
-    packetiser: Any,
-    describe: Callable[..., str],
-    server: Any,
-    sink: Any,
-    until: Any,
-) -> None:
+def test_a_camera_may_choose_other_channels(rig: Rig) -> None:
     """What the reply to SETUP says is used."""
-    made = coded("h264")
-    server.description = describe(made)
-    server.play = b"".join(packetiser("h264", channel=6).stream(made))
-    server.answers["SETUP"] = lambda asked: asked.reply(
+    made = rig.coded("h264")
+    rig.server.description = rig.describe(made)
+    rig.server.play = b"".join(rig.packetiser("h264", channel=6).stream(made))
+    rig.server.answers["SETUP"] = lambda asked: asked.reply(
         Transport="RTP/AVP/TCP;unicast;interleaved=6-7;ssrc=1", Session="9"
     )
-    _run(_source(server, sink), until, lambda: len(sink.video) == 12)
+    rig.run(rig.source(), lambda: len(rig.sink.video) == 12)
 
 
 @pytest.mark.rtsp
-def test_a_later_pull_goes_on_after_the_former(
-    coded: Callable[..., Any],
-    packetiser: Any,
-    describe: Callable[..., str],
-    server: Any,
-    sink: Any,
-    until: Any,
-) -> None:
+def test_a_later_pull_goes_on_after_the_former(rig: Rig) -> None:
     """With after_pts: a discontinuity first, then times beyond it."""
-    made = coded("h264")
-    server.description = describe(made)
-    server.play = b"".join(packetiser("h264").stream(made))
+    rig.offer("h264")
     after = SystemClock().now_ms() * 90 + 100_000
-    _run(_source(server, sink, after_pts=after), until, lambda: len(sink.video) == 12)
-    assert sink.calls[:3] == ["jump", "format", "key"]
-    assert sink.video[0].pts > after
+    rig.run(rig.source(after_pts=after), lambda: len(rig.sink.video) == 12)
+    assert rig.sink.calls[:3] == ["jump", "format", "key"]
+    assert rig.sink.video[0].pts > after
