@@ -273,14 +273,28 @@ def test_roles_are_read_from_the_supervisors_file(site: Any) -> None:
     file = run_dir(site.directory) / "roles.json"
     file.write_text(json.dumps({"roles": [row, {**row, "role": "analyser", "pid": None}]}))
     usage = Usage()
-    show_roles(read_roles(site.directory), usage)
-    web, analyser = show_roles(read_roles(site.directory), usage)
+    show_roles(read_roles(site.directory), usage, {})
+    web, analyser = show_roles(read_roles(site.directory), usage, {})
     assert web["memory_bytes"] > 1_000_000
     assert web["cpu_percent"] >= 0
     assert (analyser["pid"], analyser["cpu_percent"], analyser["memory_bytes"]) == (None, None, None)
     for broken in ("", "{", '{"roles": 3}', '{"roles": [{}]}', "[]"):
         file.write_text(broken)
         assert read_roles(site.directory) == []
+
+
+@pytest.mark.parametrize(
+    ("process", "noted"), [({"compiled": True}, False), ({"compiled": False}, True), ({}, False)]
+)
+def test_a_recorder_that_reads_in_python_is_noted(process: dict[str, bool], noted: bool) -> None:
+    """Nothing is missed, but it costs: the line of its process says so."""
+    roles = [
+        RoleRow("recorder", 1, None, "running", NOW, 0, ""),
+        RoleRow("web", None, None, "running", NOW, 0, ""),
+    ]
+    recorder, web = show_roles(roles, Usage(), {0: {"compiled": False}, 1: process})
+    assert bool(recorder["note"]) is noted
+    assert web["note"] == ""
 
 
 def test_the_health_page_has_everything_for_an_administrator(site: Any, tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ function health() {
       { level: 'alarm', sentence: 'Bike store refused the user name or password.', next_step: 'Enter them again on its page.', camera: 6 },
     ],
     storage: [{ path: '/srv/beholden/footage', total_bytes: 4e12, free_bytes: 1.18e12, footage_bytes: 2.71e12, state: 'ok', kept_days_forecast: 31.4, full_in_days: 12.2 }],
-    roles: ['recorder', 'analyser', 'web'].map((role, n) => ({ role, shard: n ? null : 0, state: 'running', pid: 4100 + n, cpu_percent: [2.4, 11.8, 0.9][n], memory_bytes: [41e6, 212e6, 88e6][n], started: iso(BORN - 86_400_000), restarts: n === 1 ? 1 : 0 })),
+    roles: ['recorder', 'analyser', 'web'].map((role, n) => ({ role, shard: n ? null : 0, state: 'running', pid: 4100 + n, cpu_percent: [2.4, 11.8, 0.9][n], memory_bytes: [41e6, 212e6, 88e6][n], started: iso(BORN - 86_400_000), restarts: n === 1 ? 1 : 0, note: '' })),
     cameras: cameras.map((camera) => ({ camera: camera.id, name: camera.name, state: camera.state, last_fragment: report(camera).state.last_fragment, kept_seconds: 258_000, bytes: 96_300_000_000, gaps: report(camera).kept.gaps, kbps: camera.state === 'live' ? 3120 : null })),
     detector: { name: 'NanoDet-Plus', backend: 'ONNX Runtime', milliseconds: 21.4 },
   }

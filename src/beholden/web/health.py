@@ -75,7 +75,7 @@ class Health:
                 for p in shown
             ],
             "storage": [show_disk(disk) for disk in report.disks] if whole else [],
-            "roles": show_roles(report.roles, self._usage) if whole else [],
+            "roles": show_roles(report.roles, self._usage, report.snapshot.recorders) if whole else [],
             "cameras": _show_cameras(report, only),
             "detector": dict(report.snapshot.detector) if report.snapshot.detector else None,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from beholden.bus.paths import run_dir
 from beholden.web.instants import show
 
 FILE_NAME = "roles.json"
+_PYTHON = "Reads cameras in Python, at twice the CPU: scripts/setup found no C compiler."
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,10 @@ def _since_start(process: psutil.Process) -> float:
     return float(100 * (used.user + used.system) / max(0.1, time.time() - process.create_time()))
 
 
-def show_roles(roles: list[RoleRow], usage: Usage) -> list[dict[str, Any]]:
-    """As the API shows them."""
+def show_roles(
+    roles: list[RoleRow], usage: Usage, recorders: Mapping[int, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """As the API shows them. ``recorders``: what each says of its process, by shard."""
     used = usage.of(role.pid for role in roles if role.pid)
     shown = []
     for role in roles:
@@ -95,9 +98,14 @@ def show_roles(roles: list[RoleRow], usage: Usage) -> list[dict[str, Any]]:
                 "memory_bytes": memory,
                 "started": show(role.started_ms),
                 "restarts": role.restarts,
+                "note": _PYTHON if _reads_in_python(role, recorders) else "",
             }
         )
     return shown
+
+
+def _reads_in_python(role: RoleRow, recorders: Mapping[int, Mapping[str, Any]]) -> bool:
+    return role.role == "recorder" and recorders.get(role.shard or 0, {}).get("compiled") is False
 
 
 def _row(row: dict[str, Any]) -> RoleRow:

@@ -347,6 +347,7 @@ export interface HealthAnswer {
     memory_bytes: number | null
     started: string | null
     restarts: number
+    note: string
   }[]
   cameras: {
     camera: number
