@@ -302,3 +302,12 @@ def test_every_event_begins_once_and_ends_once(pictures: list[tuple[list[Detecti
             assert change.end_ms >= change.start_ms
         state[change.key] = change.phase
     assert all(phase is Phase.END for phase in state.values())
+
+
+@pytest.mark.parametrize(("kind", "shown"), [(PERSON, False), (CAR, True)])
+def test_who_stood_there_and_is_not_found_any_more_has_left(kind: ObjectClass, shown: bool) -> None:
+    """A car behind a passer-by is still there; a person looked for and not found for a second is not."""
+    scene = Scene().show(at(0.4, kind=kind), times=12)
+    assert scene.maker.in_view(scene.now)
+    scene.show(times=22)
+    assert bool(scene.maker.in_view(scene.now)) is shown

@@ -41,6 +41,7 @@ _STANDING_HITS = 8
 _SAME = 0.3  # overlap at which a new track goes on with an object just lost
 SPARSE_MS = 900  # pictures further apart than this are keyframes only
 _SPARSE_REACH = 3.0  # sizes an object may have gone from one keyframe to the next
+_PERSON_UNSEEN_MS = 1000  # of looking: after so long a person at rest is not shown any more
 _RESTING_UNSEEN_MS = 30_000  # of looking, not of time: nobody looks while nothing moves
 _MOST = 100
 _STATIONARY_MS = 10_000
@@ -289,10 +290,15 @@ def _place(item: Sighting, at_ms: int) -> Box | None:
     """Where something in view is: also for a moment while something else hides it."""
     if not item.trusted or (item.hits < _LEAST_HITS and item.stage is not Stage.REPORTED):
         return None
-    if item.last_ms == at_ms or item.stage is Stage.RESTING:
+    if item.last_ms == at_ms or (item.stage is Stage.RESTING and not _has_left(item)):
         return item.box
     hidden = item.stage is Stage.REPORTED and at_ms - item.last_ms <= _HIDDEN_MS
     return item.expected(at_ms) if hidden and not touches_edge(item.expected(at_ms), 0.01) else None
+
+
+def _has_left(item: Sighting) -> bool:
+    """People who are looked for and not found have gone, or were somebody else; things may be hidden."""
+    return item.kind is ObjectClass.PERSON and item.missed_ms > _PERSON_UNSEEN_MS
 
 
 def _stationary(item: Sighting, at_ms: int) -> bool:

@@ -15,12 +15,12 @@ from trackers import ByteTrackTracker
 from trackers.core.bytetrack.tracklet import ByteTrackTracklet
 
 from beholden.analyse.geometry import overlap
+from beholden.analyse.likeness import Likeness, SteadyEstimator
 from beholden.model.event import Detection, ObjectClass
 
 # May go on with a track, not begin one. People are found surely; what is half taken for one often is none.
 WEAKEST_PERSON_TO_FOLLOW, WEAKEST_TO_FOLLOW = 0.3, 0.2
 WEAKEST_TO_BEGIN = 0.45
-_HELD = 0.35  # stronger ones are matched first
 _LOST_SECONDS = 3.0
 _FPS = 5.0
 
@@ -63,7 +63,9 @@ class Tracker:
             track_activation_threshold=WEAKEST_TO_BEGIN,
             minimum_consecutive_frames=1,
             minimum_iou_threshold=0.1,
-            high_conf_det_threshold=_HELD,
+            high_conf_det_threshold=WEAKEST_TO_BEGIN,  # these are matched first
+            state_estimator_class=SteadyEstimator,
+            iou=Likeness(),
         )
         self._last_ms: int | None = None
         self._alone = itertools.count(1)
