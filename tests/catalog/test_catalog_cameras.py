@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -145,7 +144,7 @@ def test_a_removed_camera_leaves_no_gap_open(catalog: Catalog, box: SecretBox) -
     with catalog.write() as conn:
         gaps.open_gap(conn, 1500, gap)
         cameras.remove(conn, 2000, camera_id)
-        gaps.open_gap(conn, 2500, replace(gap, start_ms=2500))
+        gaps.open_gap(conn, 2500, gap._replace(start_ms=2500))
         (found,) = gaps.between(conn, camera_id, StreamRole.MAIN, 0, 10_000)
     assert (found.start_ms, found.end_ms) == (1500, 2000)
 

@@ -220,6 +220,19 @@ def test_many_cameras_in_one_query_are_the_same_as_one_by_one(catalog: Catalog) 
             assert lost == {c: gaps.between(conn, c, stream, start, end) for c in (1, 3, 7)}
 
 
+def test_the_newest_end_is_of_what_is_kept(catalog: Catalog) -> None:
+    """Of one stream, whatever came late, and of nothing when nothing is kept."""
+    with catalog.write() as conn:
+        late = [make(conn, at, at + 1000) for at in (9000, 0, 5000)]
+        make(conn, 20_000, 21_000, camera=2)
+        assert segments.newest_end(conn, 1, StreamRole.MAIN) == 10_000
+        leaving.forget(conn, 0, leaving.runs(late[:1]), Reason.SPACE, "retention")
+        assert segments.newest_end(conn, 1, StreamRole.MAIN) == 6000
+        leaving.forget(conn, 0, leaving.runs(late[1:]), Reason.SPACE, "retention")
+        assert segments.newest_end(conn, 1, StreamRole.MAIN) is None
+        assert segments.newest_ends(conn, StreamRole.MAIN) == {2: 21_000}
+
+
 def test_deletion_that_goes_on_is_one_gap(catalog: Catalog) -> None:
     """Steps that touch grow it; another reason, a hole, or a removed camera do not."""
     with catalog.write() as conn:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, bindparam, delete, func, or_, select, update
 
@@ -14,6 +13,7 @@ from beholden.catalog.tables import gap
 from beholden.model.camera import StreamRole
 from beholden.model.gap import GapCause
 
+_CAUSES = {cause.value: cause for cause in GapCause}
 _OF_RECORDERS = (GapCause.RECORDER_STOPPED, GapCause.RECORDER_CRASHED)
 _ENDED_BEFORE = (
     select(gap.c.start_ms)
@@ -27,9 +27,8 @@ _ENDED_BEFORE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """One stretch; ``end_ms`` is None while it lasts."""
+class Gap(NamedTuple):
+    """One stretch; ``end_ms`` is None while it lasts. A tuple, since a timeline has thousands."""
 
     camera: int
     stream: StreamRole
@@ -151,7 +150,7 @@ def between(conn: Connection, camera: int, stream: StreamRole, start_ms: int, en
         )
         .order_by(gap.c.start_ms)
     )
-    return [_gap(row) for row in conn.execute(query)]
+    return [_gap(row) for row in conn.execute(query).all()]
 
 
 def of_cameras(
@@ -159,7 +158,7 @@ def of_cameras(
 ) -> dict[int, list[Gap]]:
     """The same of many cameras in one query."""
     query = (
-        select(gap)
+        select(gap.c.camera, gap.c.start_ms, gap.c.end_ms, gap.c.cause, gap.c.detail)
         .where(
             gap.c.camera.in_(cameras),
             gap.c.stream == int(stream),
@@ -169,8 +168,8 @@ def of_cameras(
         .order_by(gap.c.camera, gap.c.start_ms)
     )
     found: dict[int, list[Gap]] = {camera: [] for camera in cameras}
-    for row in conn.execute(query):
-        found[row.camera].append(_gap(row))
+    for camera, start, end, cause, detail in conn.execute(query).all():
+        found[camera].append(Gap(camera, stream, start, end, _CAUSES[cause], detail))
     return found
 
 
@@ -207,4 +206,4 @@ def _open_row(conn: Connection, camera: int, stream: StreamRole) -> Row[Any] | N
 
 
 def _gap(row: Row[Any]) -> Gap:
-    return Gap(row.camera, StreamRole(row.stream), row.start_ms, row.end_ms, GapCause(row.cause), row.detail)
+    return Gap(row.camera, StreamRole(row.stream), row.start_ms, row.end_ms, _CAUSES[row.cause], row.detail)

@@ -17,6 +17,13 @@ from beholden.model.segment import SegmentKey
 DAY_MS = usage.DAY_MS
 JOIN_MS = spans.JOIN_MS
 _ROLES = tuple(StreamRole)
+# Spans of a stream do not overlap, so the last that begins is the last that ends.
+_NEWEST_END = (
+    select(span.c.end_ms)
+    .where(span.c.camera == bindparam("n_camera"), span.c.stream == bindparam("n_stream"))
+    .order_by(span.c.start_ms.desc())
+    .limit(1)
+)
 _LEAVES = marks.IS_MARKED.label("leaves")
 
 
@@ -215,8 +222,7 @@ def oldest(
 
 def newest_end(conn: Connection, camera: int, stream: StreamRole) -> int | None:
     """When the newest kept span ends, or None when nothing is kept."""
-    query = select(func.max(span.c.end_ms)).where(span.c.camera == camera, span.c.stream == int(stream))
-    value = conn.execute(query).scalar()
+    value = conn.execute(_NEWEST_END, {"n_camera": camera, "n_stream": int(stream)}).scalar()
     return int(value) if value is not None else None
 
 

@@ -42,7 +42,7 @@ def of_cameras(
         .order_by(span.c.camera, span.c.start_ms)
     )
     found: dict[int, list[tuple[int, int]]] = {camera: [] for camera in cameras}
-    for camera, start, end in conn.execute(query):
+    for camera, start, end in conn.execute(query).all():
         found[camera].append((start, end))
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -33,16 +34,14 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """[start_ms, end_ms), epoch milliseconds."""
 
     start_ms: int
     end_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class GapStretch:
+class GapStretch(NamedTuple):
     """A stretch without footage and why. ``end_ms`` is None while it lasts."""
 
     start_ms: int
