@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -110,29 +111,35 @@ def test_what_is_due_of_all_cameras_is_marked_and_forgotten_together(place: Any)
     assert [len(fact["segments"]) for fact in place.facts("segments_deleted")] == [3, 3, 3]
 
 
+@pytest.mark.parametrize("dies_at", range(3))
 def test_a_mark_of_several_batches_outlives_a_crash_between_them(
-    place: Any, monkeypatch: pytest.MonkeyPatch
+    place: Any, monkeypatch: pytest.MonkeyPatch, dies_at: int
 ) -> None:
-    """The first batch is gone with its facts, the second marked and there; the next start finishes it."""
+    """All files are gone, and some batches are forgotten: the next start forgets the others, each once."""
     monkeypatch.setattr("beholden.record.retention.BATCH", 3)
-    other = place.add_camera("b", keep_days=5)
-    place.put_both(3)
-    place.put_both(3, camera=other)
-    steps = iter(range(100))
+    all_cameras = [place.camera, place.add_camera("b", keep_days=5), place.add_camera("c", keep_days=5)]
+    for camera in all_cameras:
+        place.put_both(3, camera=camera)
+    from beholden.catalog import leaving
 
-    def die(_step: str) -> None:
-        if next(steps) == 4:
+    steps = itertools.count()
+    forget = leaving.forget
+
+    def die(*words: Any, **more: Any) -> None:
+        if next(steps) == dies_at:
             raise KeyboardInterrupt
+        forget(*words, **more)
 
-    place.store.before = die
+    monkeypatch.setattr(leaving, "forget", die)
     with pytest.raises(KeyboardInterrupt):
         place.retain()
-    assert (place.rows(), [row.leaves for row in place.rows(other)]) == ([], [True, True, True])
-    assert len(place.facts("segments_deleted")) == 1
-    place.store.before = None
-    assert place.retain() == 3
-    assert place.rows(other) == []
-    assert [fact["cause"] for fact in place.facts("segments_deleted")] == ["too_old", "too_old"]
+    monkeypatch.setattr(leaving, "forget", forget)
+    assert list(place.store.walk()) == []
+    left = [[row.leaves for row in place.rows(camera)] for camera in all_cameras]
+    assert left == [[]] * dies_at + [[True] * 3] * (3 - dies_at)
+    assert place.retain() == 3 * (3 - dies_at)
+    facts = place.facts("segments_deleted")
+    assert [(fact["cause"], len(fact["segments"])) for fact in facts] == [("too_old", 3)] * 3
 
 
 def test_a_page_with_two_reasons_says_each_of_its_own(place: Any) -> None:

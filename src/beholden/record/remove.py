@@ -36,11 +36,9 @@ class Remover:
 
         OSError when the disk refuses: then they stay marked, and ``finish`` tries again.
         """
-        gone: list[Stored] = []
-        for batch in self._mark(batches, reason):
-            self._unlink(store, batch, reason)
-            gone += itertools.chain.from_iterable(batch)
-        return gone
+        marked = self._mark(batches, reason)
+        self._remove(store, marked, reason)
+        return [row for runs in marked for run in runs for row in run]
 
     def finish(self, store: Store, volume: int) -> int:
         """Finish what a crash or a failing disk interrupted; returns how many files."""
@@ -72,16 +70,18 @@ class Remover:
             leaving.unmark(conn, held)
         kept = {row.key for row in held}
         going = [row for row in found.rows if row.key not in kept]
-        self._unlink(store, leaving.runs(going), found.reason)
+        self._remove(store, [leaving.runs(going)], found.reason)
         return len(going)
 
-    def _unlink(self, store: Store, runs: Sequence[leaving.Run], reason: Reason) -> None:
-        if not runs:
-            return
-        store.delete_many(row.key for run in runs for row in run)
-        with self._catalog.write() as conn:
-            leaving.forget(conn, self._clock.now_ms(), runs, reason, BY)
-        log.info("footage deleted", cause=reason.value, segments=sum(map(len, runs)))
+    def _remove(self, store: Store, batches: Sequence[Sequence[leaving.Run]], reason: Reason) -> None:
+        """All of them from the disk, which makes it durable once, and batch by batch from the catalog."""
+        store.delete_many(row.key for runs in batches for run in runs for row in run)
+        for runs in batches:
+            if not runs:
+                continue
+            with self._catalog.write() as conn:
+                leaving.forget(conn, self._clock.now_ms(), runs, reason, BY)
+            log.info("footage deleted", cause=reason.value, segments=sum(map(len, runs)))
 
 
 def _not_held(standing: Sequence[Hold], rows: Sequence[Stored]) -> Sequence[Stored]:
