@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from beholden.analyse.analyser import Analyser
-from beholden.analyse.detect.detector import Picture
+from beholden.analyse.detect.detector import DetectorError, Picture
 from beholden.analyse.detect.fake import FakeDetector
 from beholden.analyse.keeper import Keeper
 from beholden.analyse.sink import FakeSink
@@ -152,29 +152,52 @@ def crossing(path: Path, size: tuple[int, int], grey: int, gop: int) -> Coded:
     return coded(write_clip(path, pictures(), 10, gop))
 
 
-@pytest.mark.parametrize("asked", [True, False])
-def test_what_only_the_main_stream_shows_is_told_where_it_was_asked_for(
-    rig: Rig, tmp_path: Path, asked: bool
-) -> None:
-    """In the sub stream something moves that the detector does not know; the main stream's keyframes show
-    what. Whoever did not ask does not even receive them."""
-    sub = crossing(tmp_path / "sub.mp4", (320, 180), 170, 10)
-    main = crossing(tmp_path / "main.mp4", (960, 540), 235, 1)
-    rig.analyser.configure([camera(detect_main=asked)])
+def paced_both(rig: Rig, folder: Path) -> Coded:
+    """Relay a sub stream in which something grey crosses and a main stream in which it is bright; returns the
+    former."""
+    sub = crossing(folder / "sub.mp4", (320, 180), 170, 10)
+    main = crossing(folder / "main.mp4", (960, 540), 235, 1)
     rig.until(lambda: rig.buses and (1, StreamRole.SUB) in rig.buses[-1].subscribed)
-    assert ((1, StreamRole.MAIN) in rig.buses[-1].subscribed) is asked
     for role, stream in ((StreamRole.SUB, sub), (StreamRole.MAIN, main)):
         rig.buses[-1].push_format(1, role, StreamFormat(stream.video))
     for small, large in zip(sub.units, main.units, strict=True):
         rig.buses[-1].push_unit(1, StreamRole.MAIN, large)
         rig.buses[-1].push_unit(1, StreamRole.SUB, small)
         time.sleep(0.06)
+    return sub
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_only_the_main_stream_shows_is_told_where_it_was_asked_for(
+    rig: Rig, tmp_path: Path, asked: bool
+) -> None:
+    """In the sub stream something moves that the detector does not know; the main stream's keyframes show
+    what. Whoever did not ask does not even receive them."""
+    rig.analyser.configure([camera(detect_main=asked)])
+    sub = paced_both(rig, tmp_path)
+    assert ((1, StreamRole.MAIN) in rig.buses[-1].subscribed) is asked
     rig.until(lambda: rig.row()["last_frame_ms"] == sub.units[-1].pts // 90)
     if asked:
         rig.until(lambda: "start" in rig.phases())
     rig.analyser.configure([])
     rig.until(lambda: not rig.analyser.stats()["cameras"])
     assert ("start" in rig.phases()) is asked
+
+
+def test_a_close_up_that_the_detector_refuses_costs_itself_alone(rig: Rig, tmp_path: Path) -> None:
+    """The small picture of that moment is looked at all the same, and the camera is not paused."""
+
+    def refuse_bright(picture: Picture) -> list[Detection]:
+        if picture.max() > 210:
+            raise DetectorError("too bright")
+        return see_bright(np.where(picture > 150, 255, 0).astype(np.uint8))
+
+    rig.detector.answer = refuse_bright
+    rig.analyser.configure([camera(detect_main=True)])
+    paced_both(rig, tmp_path)
+    rig.until(lambda: "start" in rig.phases())
+    assert max(rig.detector.batches) > 1
+    assert rig.row()["state"] != "quarantined"
 
 
 def test_a_still_shows_the_whole_picture_undrawn(rig: Rig, moving_square: Path) -> None:

@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,20 @@ class Seen:
         if self.config.detect_main and self.config.sub is not None:
             feeds[self.config.id, StreamRole.MAIN] = self.close_up
         return feeds
+
+
+Shown = tuple[Decoded, list[Crop]]
+"""A picture and the crops of it that the detector is to see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the detector is asked about one camera; ``closer``: of its main stream at that moment."""
+
+    seen: Seen
+    look: Look
+    crops: list[Crop]
+    closer: Shown | None
 
 
 class Analyser:
@@ -262,31 +277,40 @@ class Analyser:
         return began
 
     def _detect_batch(self, batch: Sequence[tuple[Seen, Look]]) -> None:
-        asked = [(look.picture, seen.teller.crops(look, self._detector.shown)) for seen, look in batch]
-        closer = {at: shown for at, each in enumerate(batch) if (shown := self._close_up(*each)) is not None}
+        self._ask(
+            [
+                Asked(seen, look, seen.teller.crops(look, self._detector.shown), self._close_up(seen, look))
+                for seen, look in batch
+            ]
+        )
+
+    def _ask(self, batch: Sequence[Asked]) -> None:
+        shown = [(each.look.picture, each.crops) for each in batch]
+        closer = [(at, each.closer) for at, each in enumerate(batch) if each.closer is not None]
         started, used = self._clock.monotonic(), time.thread_time()
         try:
-            found = detect_in(self._detector, [*asked, *closer.values()])
+            found = detect_in(self._detector, [*shown, *(each for _, each in closer)])
         except DetectorError as error:
-            if len(batch) == 1:
-                self._failed(batch[0][0], str(error))
-                return
-            for single in batch:  # find out whose picture it was; the others go on
-                self._detect_batch([single])
+            if len(batch) > 1:
+                for single in batch:  # find out whose picture it was; the others go on
+                    self._ask([single])
+            elif closer:
+                self._ask([replace(batch[0], closer=None)])
+            else:
+                self._failed(batch[0].seen, str(error))
             return
         took = self._clock.monotonic() - started
         self._allowance.spend(time.thread_time() - used)  # engines work in the thread that asks
-        each = took * 1000 / len(batch)
         found, more = found[: len(batch)], found[len(batch) :]
-        for at, detections in zip(closer, more, strict=True):
+        for (at, _), detections in zip(closer, more, strict=True):
             found[at] = completed(found[at], detections)
-        for (seen, look), (_, crops), detections in zip(batch, asked, found, strict=True):
-            seen.teller.detector_ms = round(each, 1)
-            seen.teller.quarantine.succeeded()
-            self._tell(seen.teller.detected(look, detections, crops))
-            self._hand_on(seen, look, detected=True)
+        for each, detections in zip(batch, found, strict=True):
+            each.seen.teller.detector_ms = round(took * 1000 / len(batch), 1)
+            each.seen.teller.quarantine.succeeded()
+            self._tell(each.seen.teller.detected(each.look, detections, each.crops))
+            self._hand_on(each.seen, each.look, detected=True)
 
-    def _close_up(self, seen: Seen, look: Look) -> tuple[Decoded, list[Crop]] | None:
+    def _close_up(self, seen: Seen, look: Look) -> Shown | None:
         """The main stream's picture of that moment and the crops of it worth showing; None without any."""
         picture = seen.close_up.take(look.picture)
         if picture is None:
