@@ -390,6 +390,57 @@ def test_half_of_all_footage_is_never_deleted_unasked(place: Any) -> None:
     assert retention.alarms == []
 
 
+def test_the_hard_maximum_waits_for_nobody_when_recordings_prove_it(place: Any) -> None:
+    """Most is beyond max_days at once (the disk was away, a hold was released), and more than max_days were
+    recorded since: no clock that jumped can explain that, so it goes and no question is asked. What is left
+    is then judged by itself."""
+    change(place, place.camera, max_days=5)
+    place.put_both(160)
+    hours = [place.key(T0 + 4 * DAY + hour * 3_600_000) for hour in range(6 * 24)]
+    for key in hours:
+        place.put_file(key, b"x" * 1000)
+        place.put_row(key, seconds=3600)
+    retention = place.retention()
+    assert retention.run_once(NEVER) == 160 + 24
+    assert place.keys() == hours[24:]
+    assert retention.alarms == []
+
+
+@pytest.mark.parametrize("days", [0, 4])
+def test_a_clock_that_jumped_proves_no_hard_maximum(place: Any, days: int) -> None:
+    """The same footage is as old by the clock, but in between nothing was recorded, or less than max_days:
+    a person is asked. keep_days proves nothing either, however much was recorded."""
+    change(place, place.camera, max_days=5 if days else None)
+    place.put_both(160)
+    first = 4 if days == 0 else 10 - days
+    for hour in range((10 - first) * 24):
+        key = place.key(T0 + first * DAY + hour * 3_600_000)
+        place.put_file(key, b"x" * 1000)
+        place.put_row(key, seconds=3600)
+    before = len(place.rows())
+    retention = place.retention()
+    assert retention.run_once(NEVER) == 0
+    assert len(place.rows()) == before
+    assert [alarm.code for alarm in retention.alarms] == ["retention_asks"]
+
+
+def test_what_is_proved_of_one_camera_is_not_of_others(place: Any) -> None:
+    """What is beyond the hard maximum of one goes; the doubt about the other, by its days, stays."""
+    change(place, place.camera, max_days=5)
+    other = place.add_camera("b", keep_days=5)
+    place.put_both(60)
+    theirs = place.put_both(200, camera=other)
+    for hour in range(6 * 24):
+        key = place.key(T0 + 4 * DAY + hour * 3_600_000)
+        place.put_file(key, b"x" * 1000)
+        place.put_row(key, seconds=3600)
+    retention = place.retention()
+    assert retention.run_once(NEVER) > 60
+    assert (place.keys()[0].start_ms > T0 + 3 * DAY, place.keys(other)) == (True, theirs)
+    (alarm,) = retention.alarms
+    assert alarm.code == "retention_asks"
+
+
 def test_a_persons_answer_lets_deletion_go_on(place: Any) -> None:
     """`volume confirm --deletion`, for that volume."""
     place.put_both(150)

@@ -29,16 +29,17 @@ class Keeping:
 
     def plain_cutoff(self, now_ms: int) -> int:
         """What ended by this instant goes, unless an event or a hold keeps it."""
-        return max(now_ms - round(self.keep_days * DAY_MS), self._hard_cutoff(now_ms))
+        return max(now_ms - round(self.keep_days * DAY_MS), self.hard_cutoff(now_ms))
 
     def final_cutoff(self, now_ms: int) -> int:
         """What ended by this instant goes, unless a hold keeps it."""
         longest = max(self.keep_days, 0.0 if self.removed else self.keep_event_days or 0.0)
         if self.keep_days <= 0:
             longest = 0.0  # nothing at all is to be kept: a person said so
-        return max(now_ms - round(longest * DAY_MS), self._hard_cutoff(now_ms))
+        return max(now_ms - round(longest * DAY_MS), self.hard_cutoff(now_ms))
 
-    def _hard_cutoff(self, now_ms: int) -> int:
+    def hard_cutoff(self, now_ms: int) -> int:
+        """What ended by this instant is beyond the hard maximum; 0 without one."""
         return 0 if self.max_days is None else now_ms - round(self.max_days * DAY_MS)
 
 

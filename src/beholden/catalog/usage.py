@@ -82,6 +82,18 @@ def files_up_to(conn: Connection, last_ms: Mapping[int, int]) -> dict[int, int]:
     return found
 
 
+def recorded_by_day(conn: Connection) -> dict[int, int]:
+    """How many milliseconds of each day are kept of the stream of which most is: at least so much time really
+    went by that day."""
+    query = select(usage_day.c.day, func.sum(usage_day.c.footage_ms)).group_by(
+        usage_day.c.camera, usage_day.c.stream, usage_day.c.day
+    )
+    found: dict[int, int] = {}
+    for day, footage_ms in conn.execute(query):
+        found[day] = max(found.get(day, 0), int(footage_ms))
+    return found
+
+
 def streams_on(conn: Connection, volume: int) -> list[tuple[int, StreamRole, int]]:
     """(camera, stream, start of its oldest day in epoch ms) of what lies on a volume."""
     query = (

@@ -46,16 +46,17 @@ class Doubt:
             self._left[row.id] = min(self._left.get(row.id, most) + grown, most)
             self._files[row.id] = total
 
-    def is_much(self, row: VolumeRow, count: int) -> bool:
-        """Whether these are more than half of a hundred files or more."""
-        total = self._files.get(row.id, 0)
+    def is_much(self, row: VolumeRow, count: int, certain: int = 0) -> bool:
+        """Whether these are more than half of a hundred files or more; ``certain`` ones left out of them."""
+        total = self._files.get(row.id, 0) - certain
         return total >= FEWEST_TO_DOUBT and count * 2 > total
 
-    def doubts_due(self, row: VolumeRow, due: int) -> bool:
-        """Whether so many files are due by age at once that none of them is deleted."""
+    def doubts_due(self, row: VolumeRow, due: int, certain: int = 0) -> bool:
+        """Whether so many files are due by age at once that none of them is deleted. ``certain`` others are
+        due without any doubt."""
         place = (row.id, "age")
-        total = self._files.get(row.id, 0)
-        if not self.is_much(row, due) or self._is_confirmed(row):
+        total = self._files.get(row.id, 0) - certain
+        if not self.is_much(row, due, certain) or self._is_confirmed(row):
             self._alarms.pop(place, None)
             return False
         self._raise(

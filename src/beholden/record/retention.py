@@ -19,6 +19,7 @@ from beholden.model.time import Clock
 from beholden.record.doubt import FEWEST_TO_GAIN, Doubt
 from beholden.record.due import Due, OnExpired
 from beholden.record.oldest import Oldest, enough
+from beholden.record.proof import certainly_before
 from beholden.record.remove import BATCH, MARKED, Remover
 from beholden.record.shelf import OpenStore, Shelf, below, open_volume, usable_shelves
 from beholden.record.tier import Mover
@@ -135,36 +136,59 @@ class Retention:
     def _allowed(
         self, rules: list[Keeping], usable: dict[int, Shelf]
     ) -> Iterator[tuple[int, Reason, list[Stored]]]:
-        """What is due by age, without volumes of which more than half would go and nobody said so."""
-        confirmed: set[int] | None = None
-        doubted: set[int] = set()
+        """What is due by age. Of a volume of which more than half would go, and nobody said so, only what is
+        beyond its camera's hard maximum for certain."""
+        certain: dict[int, int] = {}  # by camera: what ended by an instant is due without any doubt
+        sure: Counter[int] = Counter()
         now_ms = self._clock.now_ms()
         with self._catalog.read() as conn:
-            due = usage.files_up_to(conn, {each.camera: each.plain_cutoff(now_ms) for each in rules})
-        if any(self._doubt.is_much(shelf.row, due.get(shelf.row.id, 0)) for shelf in usable.values()):
-            due = self._due(rules)
-        if any(self._doubt.doubts_due(shelf.row, due.get(shelf.row.id, 0)) for shelf in usable.values()):
-            since_ms = now_ms - DAY_MS
-            with self._catalog.read() as conn:
-                confirmed = {r.camera for r in rules if keeping.days_set_since(conn, r.camera, since_ms)}
-            due = self._due([each for each in rules if each.camera not in confirmed])
-            doubted = {
-                shelf.row.id
-                for shelf in usable.values()
-                if self._doubt.doubts_due(shelf.row, due.get(shelf.row.id, 0))
-            }
+            due = Counter(usage.files_up_to(conn, {each.camera: each.plain_cutoff(now_ms) for each in rules}))
+        if self._is_much(usable, due):
+            due, _ = self._due(rules, certain)
+        if self._is_much(usable, due):
+            certain = self._certain(rules, now_ms)
+            due, sure = self._due(rules, certain)
+        doubted = {
+            number
+            for number, shelf in usable.items()
+            if self._doubt.doubts_due(shelf.row, due[number], sure[number])
+        }
         for each in rules:
             for volume, reason, rows in self._due_files.leaving(each, self._oldest.standing):
-                if volume in usable and (volume not in doubted or each.camera in (confirmed or ())):
+                if volume in doubted:
+                    rows = [row for row in rows if row.end_ms <= certain.get(each.camera, 0)]
+                if volume in usable and rows:
                     yield volume, reason, rows
 
-    def _due(self, rules: list[Keeping]) -> Counter[int]:
-        """How many files of each volume are due."""
+    def _is_much(self, usable: dict[int, Shelf], due: Counter[int]) -> bool:
+        return any(self._doubt.is_much(shelf.row, due[number]) for number, shelf in usable.items())
+
+    def _certain(self, rules: list[Keeping], now_ms: int) -> dict[int, int]:
+        """By camera: what ended by this instant goes, even if more than half of all does. Everything that is
+        due when a person set its days within the last one; what is beyond its hard maximum, if so much was
+        recorded after it that no clock that jumped can have made it old."""
+        found = {}
+        with self._catalog.read() as conn:
+            recorded = usage.recorded_by_day(conn)
+            for each in rules:
+                if keeping.days_set_since(conn, each.camera, now_ms - DAY_MS):
+                    found[each.camera] = now_ms
+                elif each.max_days is not None:
+                    proven_ms = certainly_before(recorded, now_ms, round(each.max_days * DAY_MS))
+                    found[each.camera] = min(proven_ms, each.hard_cutoff(now_ms))
+        return found
+
+    def _due(self, rules: list[Keeping], certain: dict[int, int]) -> tuple[Counter[int], Counter[int]]:
+        """How many files of each volume are due: of the others, and of those that are so for certain."""
         due: Counter[int] = Counter()
+        sure: Counter[int] = Counter()
         for each in rules:
+            until_ms = certain.get(each.camera, 0)
             for volume, _, rows in self._due_files.leaving(each, self._oldest.standing):
-                due[volume] += len(rows)
-        return due
+                without_doubt = sum(row.end_ms <= until_ms for row in rows) if until_ms else 0
+                sure[volume] += without_doubt
+                due[volume] += len(rows) - without_doubt
+        return due, sure
 
     def _by_share(self, shelves: list[Shelf], stop: threading.Event) -> int:
         """A camera's oldest footage goes beyond its ``max_bytes``."""
