@@ -14,7 +14,7 @@ from pathlib import Path
 
 from beholden.analyse.analyser import Analyser, Seen
 from beholden.analyse.decode import Decoded
-from beholden.analyse.detect.network import Network
+from beholden.analyse.detect.choice import open_detector
 from beholden.analyse.events import EventChange
 from beholden.analyse.hooks import Hooks
 from beholden.analyse.keeper import Keeper
@@ -140,7 +140,7 @@ def seeing(
         keeper = Keeper(data, sink, server.publish)
         WitnessedAnalyser.witness = witness
         analyser = WitnessedAnalyser(
-            Network(),
+            open_detector(data, ""),
             keeper,
             BusClient.connect,
             lambda shard: socket_path(data, f"recorder-{shard}"),

@@ -52,13 +52,24 @@ def test_a_tree_that_sways_is_looked_at_less_often() -> None:
     assert yard.looks(8, TREE) == 10
 
 
+def test_a_tree_that_sways_for_minutes_is_looked_at_even_less() -> None:
+    """One picture in eight, until something is found; what moves elsewhere is looked at at once as ever."""
+    yard = Yard()
+    yard.looks(90, TREE)
+    assert yard.looks(16, TREE) == 10
+    assert yard.looks(0.6, TREE, DOOR) == 3
+    yard.looks(0.2, TREE, DOOR, found=[Detection(ObjectClass.PERSON, 0.8, DOOR)])
+    yard.looks(12, TREE)
+    assert yard.looks(8, TREE) == 10
+
+
 def test_what_moves_elsewhere_is_looked_at_at_once() -> None:
     """Beside the tree, or where it reaches further than ever."""
     yard = Yard()
     yard.looks(10, TREE)
     assert yard.looks(0.6, TREE, DOOR) == 3
     yard.looks(10, TREE)
-    assert yard.looks(0.6, Box(0.1, 0.1, 0.5, 0.4)) == 3
+    assert yard.looks(0.4, Box(0.1, 0.1, 0.5, 0.4)) == 2
 
 
 def test_what_was_found_is_followed_at_full_rate() -> None:

@@ -37,6 +37,7 @@ from beholden.model.time import Clock
 log = structlog.get_logger()
 
 _IDLE_SECONDS = 0.2
+_SWEEP_SECONDS = 0.1  # how often all cameras are gone through, not only those with something urgent
 _SILENT_SECONDS = 15.0  # without a picture, what was in view is let go
 _HANG_SECONDS = 20.0
 _TURN = 60  # units of one camera before the next has its turn
@@ -214,7 +215,7 @@ class Analyser:
             self._fed.wait(_IDLE_SECONDS)
             self._fed.clear()
             self._beats["decode"] = self._clock.monotonic()  # also while there is no camera
-            everyone = time.monotonic() - swept >= _IDLE_SECONDS  # what is not urgent waits for this
+            everyone = time.monotonic() - swept >= _SWEEP_SECONDS  # what is not urgent waits for this
             swept = time.monotonic() if everyone else swept
             for seen in self._all():
                 if everyone or seen.watch.due or seen.close_up.waiting:
@@ -236,7 +237,7 @@ class Analyser:
         while not self._stopping.is_set():
             self._seen.wait(_IDLE_SECONDS)
             self._seen.clear()
-            everyone = time.monotonic() - swept >= _IDLE_SECONDS  # to see whose pictures stopped coming
+            everyone = time.monotonic() - swept >= _SWEEP_SECONDS  # to see whose pictures stopped coming
             swept = time.monotonic() if everyone else swept
             self._look([seen for seen in self._all() if everyone or seen.watch.mailbox.waiting])
         for seen in [*self._all(), *self._take_leaving()]:

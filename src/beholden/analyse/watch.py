@@ -167,7 +167,7 @@ class Watch:
             self.quiet = self.feed.patient = True
             self.why_full = ""
             self._gop = None
-            self._probe_ms = self._probe_ms or at_ms + _PROBE_MS
+            self._probe_ms = self._probe_ms or at_ms + _first_probe_ms(self.camera)
 
     def _wait_and_see(self, decoder: Decoder, unit: AccessUnit) -> int:
         """A quiet camera's next unit: keep it, or compare a keyframe with the background."""
@@ -268,3 +268,8 @@ class Watch:
         self._rouse("")
         self._usual = UsualRate()
         self.mailbox.end()
+
+
+def _first_probe_ms(camera: int) -> int:
+    """Cameras become quiet together when watching begins; their probes are spread over half a minute."""
+    return _PROBE_MS + camera * 7 % 30 * 1000
