@@ -85,6 +85,21 @@ class Asked:
     closer: Shown | None
 
 
+class _Sweep:
+    """When it is time to go through all cameras; a thread's own."""
+
+    def __init__(self) -> None:
+        self._at = 0.0
+
+    def due(self) -> bool:
+        """Whether it is, which is said once."""
+        now = time.monotonic()
+        if now - self._at < _SWEEP_SECONDS:
+            return False
+        self._at = now
+        return True
+
+
 class Analyser:
     """Give it cameras with ``configure``; it reads their streams, looks, and gives changes to ``keeper``."""
 
@@ -210,13 +225,12 @@ class Analyser:
             return list(self._cameras.values())
 
     def _decode(self) -> None:
-        swept = 0.0
+        sweep = _Sweep()
         while not self._stopping.is_set():
             self._fed.wait(_IDLE_SECONDS)
             self._fed.clear()
             self._beats["decode"] = self._clock.monotonic()  # also while there is no camera
-            everyone = time.monotonic() - swept >= _SWEEP_SECONDS  # what is not urgent waits for this
-            swept = time.monotonic() if everyone else swept
+            everyone = sweep.due()  # what is not urgent waits for this
             for seen in self._all():
                 if everyone or seen.watch.due or seen.close_up.waiting:
                     self._decode_of(seen)
@@ -233,12 +247,11 @@ class Analyser:
             self._fed.set()
 
     def _detect(self) -> None:
-        swept = 0.0
+        sweep = _Sweep()
         while not self._stopping.is_set():
             self._seen.wait(_IDLE_SECONDS)
             self._seen.clear()
-            everyone = time.monotonic() - swept >= _SWEEP_SECONDS  # to see whose pictures stopped coming
-            swept = time.monotonic() if everyone else swept
+            everyone = sweep.due()  # to see whose pictures stopped coming
             self._look([seen for seen in self._all() if everyone or seen.watch.mailbox.waiting])
         for seen in [*self._all(), *self._take_leaving()]:
             self._end(seen)

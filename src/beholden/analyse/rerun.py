@@ -6,8 +6,7 @@ footage waits.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,13 +20,13 @@ from beholden.analyse.hooks import Hooks
 from beholden.analyse.mailbox import Look
 from beholden.analyse.mask import Masks
 from beholden.analyse.onlooker import Small
+from beholden.analyse.recorded import pieces
 from beholden.analyse.tell import Teller
 from beholden.analyse.watch import Watch
 from beholden.model.frame import TrackedFrame
 from beholden.model.media import Track
 from beholden.model.rule import CameraFault
 from beholden.model.time import TICKS_PER_SECOND, FakeClock
-from beholden.record.fmp4 import Mp4Error, parse_init, read_fragment, read_units, walk
 
 _SAME = 0.5
 
@@ -60,13 +59,17 @@ class Rerun:
         """Look at one file; OSError when it cannot be read, and what is damaged in it is left out. ``beat``
         is called all along and says whether to go on; None when not."""
         self._seen = Seen()
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            for _ in self._fragments(fd):
-                if not beat():
-                    return None
-        finally:
-            os.close(fd)
+        for number, piece in enumerate(pieces(path)):
+            if number == 0:
+                self._feed.put(piece.stream_format.video)
+                self._work()
+            self._clock.advance(piece.ticks / TICKS_PER_SECOND)
+            for unit in piece.units:
+                if unit.track is Track.VIDEO:
+                    self._feed.put(unit)
+                    self._work()
+            if not beat():
+                return None
         return self._seen
 
     def pictured(self, camera: int, at_ms: int, small: Small, picture: Decoded) -> None:  # noqa: ARG002
@@ -80,25 +83,6 @@ class Rerun:
 
     def ended(self, camera: int) -> None:
         """See Onlooker."""
-
-    def _fragments(self, fd: int) -> Iterator[None]:
-        try:
-            layout = walk(fd)
-            self._feed.put(parse_init(layout.init).video)
-        except Mp4Error:
-            return
-        self._work()
-        for ref in layout.fragments:
-            self._clock.advance(ref.entry.ticks / TICKS_PER_SECOND)
-            try:
-                units = read_units(read_fragment(fd, ref))
-            except Mp4Error:
-                continue
-            for unit in units:
-                if unit.track is Track.VIDEO:
-                    self._feed.put(unit)
-                    self._work()
-            yield
 
     def _work(self) -> None:
         while self._watch.step():

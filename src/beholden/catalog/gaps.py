@@ -140,17 +140,7 @@ def close_gap(conn: Connection, at_ms: int, camera: int, stream: StreamRole, end
 
 def between(conn: Connection, camera: int, stream: StreamRole, start_ms: int, end_ms: int) -> list[Gap]:
     """Gaps that overlap [start_ms, end_ms), in order."""
-    query = (
-        select(gap)
-        .where(
-            gap.c.camera == camera,
-            gap.c.stream == int(stream),
-            gap.c.start_ms < end_ms,
-            or_(gap.c.end_ms.is_(None), gap.c.end_ms > start_ms),
-        )
-        .order_by(gap.c.start_ms)
-    )
-    return [_gap(row) for row in conn.execute(query).all()]
+    return of_cameras(conn, [camera], stream, start_ms, end_ms)[camera]
 
 
 def of_cameras(

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from beholden.catalog import journal
+from beholden.catalog.segments import Stored
 from beholden.catalog.tables import camera as camera_table
 from beholden.catalog.tables import hold
 from beholden.model.errors import BeholdenError
@@ -90,6 +91,13 @@ def all_holds(conn: Connection) -> list[Hold]:
 def covered(holds: Sequence[Hold], camera: int, start_ms: int, end_ms: int) -> bool:
     """Whether any of them reaches into [start_ms, end_ms) of a camera."""
     return bool(holds) and any(each.covers(camera, start_ms, end_ms) for each in holds)
+
+
+def free(holds: Sequence[Hold], rows: Sequence[Stored]) -> Sequence[Stored]:
+    """Those files that none of them reaches into."""
+    if not holds:
+        return rows
+    return [row for row in rows if not covered(holds, row.key.camera, row.key.start_ms, row.end_ms)]
 
 
 def _hold(row: Row[Any]) -> Hold:

@@ -23,17 +23,21 @@ class Range(NamedTuple):
     first: Bound
     last: Bound
 
+    def columns(self) -> dict[str, int]:
+        """As a row of ``leaving`` has it."""
+        return {
+            "volume": self.volume,
+            "camera": self.camera,
+            "stream": self.stream,
+            "from_ms": self.first[0],
+            "from_epoch": self.first[1],
+            "to_ms": self.last[0],
+            "to_epoch": self.last[1],
+        }
+
     def bound(self) -> dict[str, int]:
         """The parameters of a statement with ``WITHIN``."""
-        return {
-            "r_volume": self.volume,
-            "r_camera": self.camera,
-            "r_stream": self.stream,
-            "r_first_ms": self.first[0],
-            "r_first_epoch": self.first[1],
-            "r_last_ms": self.last[0],
-            "r_last_epoch": self.last[1],
-        }
+        return {f"r_{name}": value for name, value in self.columns().items()}
 
 
 def between(volume: int, first: SegmentKey, last: SegmentKey) -> Range:
@@ -43,14 +47,14 @@ def between(volume: int, first: SegmentKey, last: SegmentKey) -> Range:
 
 
 _KEY = tuple_(segment.c.start_ms, segment.c.epoch)
-_FIRST = tuple_(bindparam("r_first_ms"), bindparam("r_first_epoch"))
-_LAST = tuple_(bindparam("r_last_ms"), bindparam("r_last_epoch"))
+_FIRST = tuple_(bindparam("r_from_ms"), bindparam("r_from_epoch"))
+_LAST = tuple_(bindparam("r_to_ms"), bindparam("r_to_epoch"))
 # Conditions on start_ms alone are for the planner: they let every database find a range by its index.
 
 WITHIN = and_(
     segment.c.camera == bindparam("r_camera"),
     segment.c.stream == bindparam("r_stream"),
-    segment.c.start_ms.between(bindparam("r_first_ms"), bindparam("r_last_ms")),
+    segment.c.start_ms.between(bindparam("r_from_ms"), bindparam("r_to_ms")),
     _KEY >= _FIRST,
     _KEY <= _LAST,
     segment.c.volume == bindparam("r_volume"),
@@ -109,15 +113,4 @@ def _around(row: Row[Any], where: Range) -> list[Range]:
 
 
 def _insert(conn: Connection, where: Range, reason: str, at_ms: int) -> None:
-    values = {
-        "volume": where.volume,
-        "camera": where.camera,
-        "stream": where.stream,
-        "from_ms": where.first[0],
-        "from_epoch": where.first[1],
-        "to_ms": where.last[0],
-        "to_epoch": where.last[1],
-        "reason": reason,
-        "at_ms": at_ms,
-    }
-    conn.execute(leaving.insert(), values)
+    conn.execute(leaving.insert(), {**where.columns(), "reason": reason, "at_ms": at_ms})

@@ -19,12 +19,7 @@ def between(
     conn: Connection, camera: int, stream: StreamRole, start_ms: int, end_ms: int
 ) -> list[tuple[int, int]]:
     """Kept stretches that overlap [start_ms, end_ms), in order, not clipped."""
-    query = (
-        select(span.c.start_ms, span.c.end_ms)
-        .where(_of(camera, stream), span.c.start_ms < end_ms, span.c.end_ms > start_ms)
-        .order_by(span.c.start_ms)
-    )
-    return [(int(row[0]), int(row[1])) for row in conn.execute(query)]
+    return of_cameras(conn, [camera], stream, start_ms, end_ms)[camera]
 
 
 def of_cameras(

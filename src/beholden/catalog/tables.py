@@ -160,23 +160,19 @@ segment = Table(  # one row a recorded file; the path derives from the key (mode
     sqlite_with_rowid=False,
 )
 
-leaving = (
-    Table(  # files marked for deletion before they are unlinked (recorder rule 6), by ranges of their keys
-        "leaving",
-        metadata,
-        Column("volume", SmallInteger, primary_key=True),
-        Column("camera", Integer, primary_key=True),
-        Column("stream", SmallInteger, primary_key=True),
-        Column("from_ms", Big, primary_key=True),  # with the epoch: the key of the first file
-        Column("from_epoch", Integer, primary_key=True),
-        Column("to_ms", Big, nullable=False),  # of the last one, which leaves too
-        Column("to_epoch", Integer, nullable=False),
-        Column(
-            "reason", String(24), nullable=False
-        ),  # model.deletion.Reason, for the facts when they are gone
-        Column("at_ms", Big, nullable=False),
-        sqlite_with_rowid=False,
-    )
+leaving = Table(  # files marked before they are unlinked (recorder rule 6), by ranges of their keys
+    "leaving",
+    metadata,
+    Column("volume", SmallInteger, primary_key=True),
+    Column("camera", Integer, primary_key=True),
+    Column("stream", SmallInteger, primary_key=True),
+    Column("from_ms", Big, primary_key=True),  # with the epoch: the key of the first file
+    Column("from_epoch", Integer, primary_key=True),
+    Column("to_ms", Big, nullable=False),  # of the last one, which leaves too
+    Column("to_epoch", Integer, nullable=False),
+    Column("reason", String(24), nullable=False),  # model.deletion.Reason, for the facts when they are gone
+    Column("at_ms", Big, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 span = Table(  # one row an unbroken run of kept footage; its end moves forward as segments close

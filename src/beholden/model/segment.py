@@ -57,9 +57,8 @@ class SegmentKey(NamedTuple):
 
     def path(self) -> str:
         """``cam-3/main/2026-11-23/22/22-15-04.250_1795472104250-0.mp4``, relative to a volume, in UTC."""
-        hour, ms = divmod(self.start_ms, _HOUR_MS)
-        folder, clock = _folder(self.camera, self.stream, hour)
-        return f"{folder}/{clock}-{_MINUTES[ms // 1000]}.{ms % 1000:03d}_{self.start_ms}-{self.epoch}.mp4"
+        folder, clock = _folder(*_hour_of(self))
+        return f"{folder}/{_name(clock, self.start_ms, self.epoch)}"
 
     @classmethod
     def from_path(cls, path: str) -> SegmentKey:
@@ -80,15 +79,13 @@ def names_by_folder(keys: Iterable[SegmentKey]) -> Iterator[tuple[str, list[Segm
     slash, name."""
     for (camera, stream, hour), group in itertools.groupby(keys, key=_hour_of):
         folder, clock = _folder(camera, stream, hour)
-        there, begins = list(group), hour * _HOUR_MS
-        yield (
-            folder,
-            there,
-            [
-                f"{clock}-{_MINUTES[(at - begins) // 1000]}.{at % 1000:03d}_{at}-{epoch}.mp4"
-                for _, _, at, epoch in there
-            ],
-        )
+        there = list(group)
+        yield folder, there, [_name(clock, start_ms, epoch) for _, _, start_ms, epoch in there]
+
+
+def _name(clock: str, start_ms: int, epoch: int) -> str:
+    """Of a file in the folder of its hour; ``clock`` is that hour of the day."""
+    return f"{clock}-{_MINUTES[start_ms // 1000 % 3600]}.{start_ms % 1000:03d}_{start_ms}-{epoch}.mp4"
 
 
 def _hour_of(key: SegmentKey) -> tuple[int, StreamRole, int]:

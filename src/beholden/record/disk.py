@@ -40,7 +40,7 @@ class QueuedFragment:
 
     fragment: Fragment
     units: list[AccessUnit] | None
-    arrival_ms: int = 0
+    arrival_ms: int
     offset: int = -1
     queued_at: float = 0.0
 

@@ -100,7 +100,8 @@ class Due:
                 )
                 spared = _spared(conn, rules, rows) if with_events else set()
             due = [row for row in rows if row.end_ms > ended_after_ms] if ended_after_ms else rows
-            page = _going(due, spared, standing)
+            going = [row for row in due if row.key not in spared] if spared else due
+            page = list(holds.free(standing, going))
             if only_kept and rows:
                 only_kept = not page
                 kept_to = page[0].key.start_ms if page else rows[-1].key.start_ms + 1
@@ -126,17 +127,6 @@ def _spared(conn: Connection, rules: Keeping, rows: Sequence[Stored]) -> set[Seg
         if began_before and ends[began_before - 1] > row.key.start_ms:
             spared.add(row.key)
     return spared
-
-
-def _going(rows: list[Stored], spared: set[SegmentKey], standing: Sequence[Hold]) -> list[Stored]:
-    """Those that neither an event nor a hold keeps."""
-    if not spared and not standing:
-        return rows
-    return [
-        row
-        for row in rows
-        if row.key not in spared and not holds.covered(standing, row.key.camera, row.key.start_ms, row.end_ms)
-    ]
 
 
 def _grouped(rules: Keeping, page: list[Stored], now_ms: int) -> dict[tuple[int, Reason], list[Stored]]:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from beholden.catalog import Catalog, holds, leaving
-from beholden.catalog.holds import Hold
 from beholden.catalog.segments import Stored
 from beholden.model.deletion import Reason
 from beholden.model.time import Clock
@@ -54,7 +53,7 @@ class Remover:
     def _mark(self, batches: Iterable[Sequence[Stored]], reason: Reason) -> list[list[leaving.Run]]:
         with self._catalog.write() as conn:
             standing = holds.standing(conn)
-            found = [leaving.runs(_not_held(standing, batch)) for batch in batches]
+            found = [leaving.runs(holds.free(standing, batch)) for batch in batches]
             leaving.mark(conn, self._clock.now_ms(), itertools.chain.from_iterable(found), reason)
         return found
 
@@ -82,9 +81,3 @@ class Remover:
             with self._catalog.write() as conn:
                 leaving.forget(conn, self._clock.now_ms(), runs, reason, BY)
             log.info("footage deleted", cause=reason.value, segments=sum(map(len, runs)))
-
-
-def _not_held(standing: Sequence[Hold], rows: Sequence[Stored]) -> Sequence[Stored]:
-    if not standing:
-        return rows
-    return [r for r in rows if not holds.covered(standing, r.key.camera, r.key.start_ms, r.end_ms)]

@@ -27,9 +27,6 @@ export function placesFor(kind: RuleKind): { kinds: readonly PlaceKind[]; none: 
   return { kinds: ['zone'], none: true }
 }
 
-/** Whether a rule may be switched on without a question. */
-export const isTested = (rule: Pick<Rule, 'tested'>): boolean => rule.tested !== null
-
 /** A rule as its form has it. */
 export interface RuleValues {
   name: string
