@@ -128,6 +128,21 @@ def test_the_end_of_a_bridge_leaves_no_hole(pace: float) -> None:
     assert max(abs(pts - at) for pts, at in zip(times, arrivals, strict=True)) <= 22_500
 
 
+@pytest.mark.parametrize("at", range(36, 56))
+@pytest.mark.parametrize("by", [90_000 * 1000, -90_000 * 1000])
+def test_a_jump_within_a_long_read_leaves_no_hole(at: int, by: int) -> None:
+    """Twenty pictures are read at once and the camera's clock jumps at any of them, before or at a keyframe:
+    none came before the read before, so times go on without a hole beside the arrivals."""
+    clock, times = VideoClock(), []
+    for number, stamp in enumerate(_even(100)):
+        read = number // 20 * 20 + 19
+        clock.unread = 20 * STEP
+        jumped = stamp + (by if number >= at else 0)
+        times.append(clock.place(jumped & 0xFFFFFFFF, number % 15 == 0, START + read * STEP))
+    assert all(0 < later - earlier <= 2 * STEP for earlier, later in itertools.pairwise(times))
+    assert all(pts <= START + (number // 20 * 20 + 39) * STEP for number, pts in enumerate(times))
+
+
 def test_two_fields_of_one_time_are_no_clock_that_stands() -> None:
     """Pairs of pictures with one timestamp keep the rate they have."""
     stamps = [STEP * (number // 2) for number in range(200)]

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beholden.ingest.session import LOGIN_BACKOFF, OFFLINE_BACKOFF, Backoff, StreamSession
-from beholden.ingest.source import FakeSource, SourceError
+from beholden.ingest.source import FakeSource, SourceError, SourceStatus
 from beholden.model.camera import StreamAddress, StreamState
 from beholden.model.gap import GapCause
 from beholden.model.media import AccessUnit, StreamFormat, Track, VideoFormat
-from beholden.model.time import FakeClock
+from beholden.model.time import TICKS_PER_MS, FakeClock
 
 FORMAT = StreamFormat(VideoFormat("h264", 16, 16, (b"\x67\x42\x00\x1e", b"\x68\x00")))
 SECRET = "hidden-word"
@@ -251,3 +251,116 @@ def test_no_text_holds_the_password(
     _run(session, clock, 3)
     printed = capsys.readouterr()
     assert SECRET not in f"{session.reason} {session.next_step} {printed.out} {printed.err} {session!r}"
+
+
+class Steady:
+    """A source that notes when it is read; its newest picture is ``behind_ms`` old each time."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.status = SourceStatus(connected=True, playing=True, transport="tcp", kbps=3000.0)
+        self.read_at: list[float] = []
+        self.behind_ms = 20
+        self.closed = False
+        self._clock = clock
+
+    def __call__(self, _address: StreamAddress, _sink: Any, _clock: Any, *, after_pts: int = 0) -> Steady:
+        return self
+
+    def poll(self, now: float) -> None:
+        self.read_at.append(now)
+        self.status.pictures += 1
+        self.status.newest_pts = (self._clock.now_ms() - self.behind_ms) * TICKS_PER_MS
+
+    def fileno(self) -> int | None:
+        return None
+
+    def wants_write(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.closed = True
+
+    def waits(self) -> list[float]:
+        """Seconds between reads, rounded to ticks; those before are forgotten."""
+        at, self.read_at = self.read_at, self.read_at[-1:]
+        return [round(after - before, 1) for before, after in itertools.pairwise(at)]
+
+
+class Unhurried:
+    """A session whose stream is needed every ``every_ms``, and not before."""
+
+    def __init__(self, sink: Any) -> None:
+        self.clock = FakeClock()
+        self.source = Steady(self.clock)
+        self.every_ms = 600
+        self.session = StreamSession(
+            StreamAddress("rtsp://camera/"), sink, self.clock, self.source, needed_ms=self._needed_ms
+        )
+
+    def _needed_ms(self) -> int:
+        return self.clock.now_ms() + self.every_ms if self.every_ms else 0
+
+    def run(self, seconds: float) -> list[float]:
+        _run(self.session, self.clock, seconds)
+        return self.source.waits()
+
+
+def test_a_steady_stream_is_read_when_it_is_needed(sink: Any) -> None:
+    """The kernel learns step by step how much room it takes; what is needed at once is read at every tick."""
+    unhurried = Unhurried(sink)
+    waits = unhurried.run(6)
+    assert waits[:2] == [0.1, 0.2]
+    assert waits[2] in (0.4, 0.5), "a tick may fall just before its end"
+    assert set(waits[3:]) <= {0.6, 0.7}
+    unhurried.every_ms = 0
+    unhurried.run(1)
+    assert set(unhurried.run(1)) == {0.1}
+
+
+@pytest.mark.parametrize("why", ["behind", "bridging", "udp", "unknown rate"])
+def test_a_stream_that_is_not_steady_is_read_at_every_tick(sink: Any, why: str) -> None:
+    """It may be waiting for us; after a jump arrivals place pictures; over UDP the kernel has no room."""
+    unhurried = Unhurried(sink)
+    unhurried.run(3)
+    status = unhurried.source.status
+    if why == "behind":
+        unhurried.source.behind_ms = 400
+    elif why == "bridging":
+        status.bridging = True
+    elif why == "udp":
+        status.transport = "udp"
+    else:
+        status.kbps = None
+    unhurried.run(1)
+    assert set(unhurried.run(1)) == {0.1}
+
+
+def test_the_kernel_is_left_no_more_than_it_has_room_for(sink: Any) -> None:
+    """A stream of 20 Mbit/s is left for about a fifth of a second, however seldom it is needed."""
+    unhurried = Unhurried(sink)
+    unhurried.source.status.kbps = 20_000.0
+    unhurried.run(3)
+    assert set(unhurried.run(2)) <= {0.2, 0.3}
+
+
+def test_who_watches_ends_the_wait(sink: Any) -> None:
+    """Not at the end of it: with the next tick."""
+    unhurried = Unhurried(sink)
+    unhurried.run(3)
+    read = len(unhurried.source.read_at)
+    unhurried.session.poll(unhurried.clock.monotonic())
+    assert len(unhurried.source.read_at) == read, "it is left to the kernel"
+    unhurried.session.fast = True
+    unhurried.session.poll(unhurried.clock.monotonic())
+    assert len(unhurried.source.read_at) == read + 1
+
+
+def test_what_the_kernel_holds_at_the_end_is_read(sink: Any) -> None:
+    """It was filmed; a camera that is gone by then changes nothing."""
+    unhurried = Unhurried(sink)
+    unhurried.run(3)
+    read = len(unhurried.source.read_at)
+    unhurried.session.close()
+    assert len(unhurried.source.read_at) == read + 1
+    assert unhurried.source.closed
+    assert unhurried.session.state is StreamState.STOPPED

@@ -18,6 +18,7 @@ from beholden.ingest.source import FakeSource
 from beholden.model.camera import CameraConfig, RecordingMode, RecordingWindow, StreamAddress, StreamRole
 from beholden.model.errors import BeholdenError
 from beholden.model.gap import GapCause
+from beholden.model.media import AccessUnit, StreamFormat, Track, VideoFormat
 from beholden.model.time import FakeClock
 from beholden.record.analysis_feed import FakeAnalysis
 from beholden.record.disk import DiskWriter
@@ -26,6 +27,7 @@ from beholden.record.recorder import Recorder
 from beholden.record.stream import Means
 from beholden.store.fake import FakeStore
 
+FORMAT = StreamFormat(VideoFormat("h264", 16, 16, (b"\x67\x42\x00\x1e", b"\x68\x00")))
 MONDAY = 1_795_996_800_000  # 00:00 UTC
 ALARM = BeholdenError("disk_full", "The disk is full.", "Free some.")
 CAMERA = CameraConfig(
@@ -69,6 +71,9 @@ class Listener:
 
     def send_json(self, body: dict[str, Any]) -> None:
         self.told.append(body)
+
+    def send_unit(self, *_unit: Any) -> None:
+        """Nobody looks at it here."""
 
     def forget(self, _stream: Any) -> None:
         """Nothing is queued."""
@@ -122,6 +127,24 @@ def test_who_listened_goes_on_listening(rig: Rig) -> None:
     for body in ({"op": "dance"}, {"op": "subscribe", "camera": 7, "stream": "main"}):
         with pytest.raises(BusError):
             rig.recorder.on_request(connection, body)
+
+
+def test_only_what_nobody_hears_is_left_to_the_kernel(rig: Rig) -> None:
+    """Until its fragment is due: what is recorded and has no listener. Others are read at every tick."""
+    rig.apply(CAMERA)
+    (main,) = (stream for stream in rig.recorder.streams if stream.role is StreamRole.MAIN)
+    (sub,) = (stream for stream in rig.recorder.streams if stream.role is StreamRole.SUB)
+    picture = AccessUnit(Track.VIDEO, MONDAY * 90, True, (b"x",), 1, MONDAY)
+    for stream in (main, sub):
+        stream.on_format(FORMAT)
+        stream.on_access_unit(picture)
+    assert (main.needed_ms(), sub.needed_ms()) == (MONDAY + 666, 0)
+    listener = cast(Connection, Listener())
+    rig.recorder.on_request(listener, {"op": "subscribe", "camera": 1, "stream": "main", "fast": False})
+    assert main.needed_ms() == 0
+    rig.recorder.on_request(listener, {"op": "unsubscribe", "camera": 1, "stream": "main"})
+    assert main.needed_ms() == MONDAY + 666
+    rig.recorder.on_close(listener)
 
 
 def test_stats_tell_of_streams_alarms_and_memory(rig: Rig) -> None:

@@ -132,6 +132,26 @@ def test_fragments_close_at_keyframes_and_within_a_second(
     assert file.end_ms == tick(count) // 90 or count == 1
 
 
+def test_it_says_when_the_open_fragment_is_due(rig: Rig) -> None:
+    """Two thirds of a second after its first picture; nothing is due while none is open or kept."""
+    assert rig.writer.due_ms == 0
+    rig.feed(3)
+    assert rig.writer.due_ms == START_MS + 666
+    rig.feed(5)
+    assert rig.writer.due_ms == START_MS + 700 + 666, "the seventh began the next"
+    rig.writer.end_file()
+    assert rig.writer.due_ms == 0
+
+
+def test_regular_keyframes_are_waited_for(rig: Rig) -> None:
+    """What ends with the next keyframe is due when that is expected; one that fails to come is let be."""
+    rig.feed(21, gop=10)
+    rig.feed(8, gop=100)
+    assert rig.writer.due_ms == START_MS + 3000, "the length alone would be due at 3.366"
+    rig.feed(3, gop=100)
+    assert rig.writer.due_ms == START_MS + 2700 + 666
+
+
 def test_a_file_ends_at_the_first_keyframe_after_a_minute(rig: Rig) -> None:
     """1300 pictures at 10 a second with GOPs of 7: files begin with keyframes, and nothing lies between."""
     rig.feed(1300, gop=7)

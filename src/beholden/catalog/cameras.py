@@ -28,6 +28,8 @@ _PLAIN_SETTINGS = (
     "record", "record_audio", "analyse", "transport", "certificate", "mode", "pre_seconds", "post_seconds",
     "keep_days", "keep_event_days", "max_days", "max_bytes", "memory_bytes", "listen", "detect_main",
 )  # fmt: skip
+# Made once: recorders ask every second.
+_REVISION = select(func.count(), func.coalesce(func.sum(camera.c.rev), 0)).select_from(camera)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ def remove(
 
 def revision(conn: Connection) -> tuple[int, int]:
     """A pair that changes whenever any camera is added, changed or removed; cheap to poll."""
-    row = conn.execute(select(func.count(), func.coalesce(func.sum(camera.c.rev), 0))).one()
+    row = conn.execute(_REVISION).one()
     return int(row[0]), int(row[1])
 
 

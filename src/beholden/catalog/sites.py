@@ -14,6 +14,8 @@ from beholden.catalog.tables import site
 from beholden.model.errors import BeholdenError
 from beholden.model.site import SiteMode
 
+_THE_SITE = select(site)  # made once: recorders ask every second
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -28,22 +30,22 @@ class Site:
 
 def ensure(conn: Connection, *, name: str = "My site", time_zone: str = "UTC") -> Site:
     """The site row, made with these values when there is none."""
-    row = conn.execute(select(site)).first()
+    row = conn.execute(_THE_SITE).first()
     if row is None:
         conn.execute(site.insert().values(id=1, uuid=str(uuid.uuid4()), name=name, time_zone=time_zone))
-        row = conn.execute(select(site)).one()
+        row = conn.execute(_THE_SITE).one()
     return _site(row)
 
 
 def find(conn: Connection) -> Site | None:
     """The site; None before the first start."""
-    row = conn.execute(select(site)).first()
+    row = conn.execute(_THE_SITE).first()
     return _site(row) if row is not None else None
 
 
 def get(conn: Connection) -> Site:
     """The site; raises when the catalog has none yet."""
-    row = conn.execute(select(site)).one()
+    row = conn.execute(_THE_SITE).one()
     return _site(row)
 
 

@@ -36,6 +36,9 @@ class VideoClock:
     """Places pictures. Units: 90 kHz ticks; ``stamp`` is the 32-bit RTP timestamp, results are ticks
     since the Unix epoch.
 
+    ``bridging`` says that pictures are placed by their arrival until the next keyframe. ``unread`` is how
+    long before ``arrival`` a picture may have arrived: the time since the read before.
+
     ``after_pts`` is the newest time already given for this stream (0: none). The first picture comes
     later than that, unless that would put it more than 2 s from its arrival (somebody set the clock back).
     """
@@ -45,13 +48,14 @@ class VideoClock:
         self.newest = after_pts
         self.offset = 0
         self.running = False
+        self.unread = 0
         self._media = 0
         self._stamp = 0
         self._arrival = 0
         self._interval = 0
         self._earliest = _FAR
         self._corrected_at = 0
-        self._bridging = False
+        self.bridging = False
         self._still_stamp = -1
         self._still = 0
 
@@ -95,7 +99,7 @@ class VideoClock:
         if step > 0:
             self._interval = step
         self._earliest = min(self._earliest, arrival - self._media)
-        if key and (self._bridging or self._out_of_touch()):
+        if key and (self.bridging or self._out_of_touch()):
             return self._anchor(arrival)
         pts = self._media + self.offset
         if step == 0:
@@ -119,13 +123,15 @@ class VideoClock:
         return pts
 
     def _anchor(self, arrival: int) -> int:
-        pts = arrival
-        if pts <= self.newest < arrival + LOST_TOUCH_TICKS:
+        pts, following = arrival, self.newest + self._interval
+        if self._interval and arrival - self.unread <= following <= arrival:
+            pts = following  # for all we know, nothing was left out
+        elif pts <= self.newest < arrival + LOST_TOUCH_TICKS:
             pts = self.newest + 1
         self.offset = pts - self._media
         self.newest = pts
         self.jumped = True
-        self._bridging = False
+        self.bridging = False
         self._earliest = _FAR
         self._corrected_at = self._media
         return pts
@@ -136,14 +142,14 @@ class VideoClock:
         late = arrival - self.newest - interval
         if waited > JUMP_TICKS:
             interval = waited
-        elif late > BRIDGE_SLACK_TICKS:
-            interval += late - BRIDGE_SLACK_TICKS
+        elif late > BRIDGE_SLACK_TICKS + self.unread:
+            interval += late - BRIDGE_SLACK_TICKS - self.unread
         elif late < -BRIDGE_SLACK_TICKS:
             interval = max(1, interval // 4)
         pts = self.newest + interval
         self.offset = pts - self._media
         self.newest = pts
-        self._bridging = True
+        self.bridging = True
         return pts
 
     def _out_of_touch(self) -> bool:

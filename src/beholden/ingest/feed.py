@@ -97,6 +97,15 @@ class Feed:
             self._gop_bytes += size
             self._hand_over(AccessUnit(_SOUND, pts, True, (frame,), size, self.arrival_ms, samples))
 
+    def read_after(self, seconds: float) -> None:
+        """What comes now arrived within so many seconds before ``arrival_ms``: since the read before."""
+        self._clock.unread = round(seconds * TICKS_PER_SECOND)
+
+    @property
+    def bridging(self) -> bool:
+        """Whether pictures are placed by their arrival until the next keyframe."""
+        return self._clock.bridging
+
     def sender_report(self, track: Track, report: SenderReport) -> None:
         """What the camera's clock said at an RTP timestamp."""
         self._reports[track] = report

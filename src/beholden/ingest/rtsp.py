@@ -124,6 +124,8 @@ class RtspSource:
     # ------------------------------------------------------------------ the contract
 
     def poll(self, now: float) -> None:
+        if self._feed is not None:
+            self._feed.read_after(now - self._now)
         self._now = now
         connection = self._connection
         if connection is None:
@@ -273,6 +275,8 @@ class RtspSource:
 
     def _count(self) -> None:
         status, video, audio = self.status, self._video, self._audio
+        if self._feed is not None:
+            status.bridging = self._feed.bridging
         if video is not None:
             status.packets = video.packets
             status.lost_packets = video.sequence.lost

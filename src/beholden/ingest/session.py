@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random as random_module
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +14,16 @@ from beholden.ingest.source import Source, SourceError, SourceFactory, SourceSta
 from beholden.model.camera import StreamAddress, StreamState
 from beholden.model.gap import GapCause
 from beholden.model.media import StreamSink
-from beholden.model.time import Clock
+from beholden.model.time import Clock, ticks_to_ms
 
 StateSink = Callable[[StreamState, StreamState, GapCause | None, str], None]
 """Called with (old, new, cause of the gap that begins or None, reason in words)."""
 
 STALL_SECONDS = 10.0
+_FIRST_WAIT = 0.1
+_LONGEST_WAIT = 1.0
+_LEFT_BYTES = 512 * 1024  # left to the kernel at most: a good part of the room it gives a connection
+_MOST_BEHIND_MS = 250  # newest picture to now: more, and the camera may be waiting for us
 _PROVEN_SECONDS = 10.0  # live for so long, and the waits begin small again
 _log = structlog.get_logger()
 
@@ -57,7 +62,11 @@ class Totals:
 
 class StreamSession:
     """Owns one Source at a time. ``state``, ``reason`` and ``next_step`` are for people and never contain
-    a password; ``since_ms`` is when the state began. ``fast`` asks the loop to read as data arrives."""
+    a password; ``since_ms`` is when the state began. ``fast`` asks the loop to read as data arrives.
+
+    ``needed_ms`` says when (epoch ms) what comes is needed next, 0 for at once: until then a steady stream
+    is left to the kernel, which holds it at no cost.
+    """
 
     def __init__(
         self,
@@ -70,6 +79,7 @@ class StreamSession:
         on_state: StateSink | None = None,
         stall_seconds: float = STALL_SECONDS,
         label: str = "",
+        needed_ms: Callable[[], int] = lambda: 0,
     ) -> None:
         self.address = address
         self.fast = False
@@ -98,9 +108,14 @@ class StreamSession:
         self._use_fallback = False
         self._first_refusal: SourceError | None = None
         self._closed = False
+        self._needed_ms = needed_ms
+        self._unread_until = 0.0
+        self._patience = _FIRST_WAIT
 
     def poll(self, now: float) -> None:
         """Read all there is, or wait, or connect. ``now`` is monotonic seconds. Never raises SourceError."""
+        if now < self._unread_until and not self.eager:
+            return
         source = self._source
         if source is None:
             if self._closed or now < self._retry_at:
@@ -116,6 +131,7 @@ class StreamSession:
                     self._become_live(now)
             elif now - self._picture_at > self._stall_seconds:
                 raise self._stalled(source.status)
+            self._leave_unread(now)
         except SourceError as error:
             self._fail(error, now)
 
@@ -161,6 +177,9 @@ class StreamSession:
 
     def close(self) -> None:
         """End the pull for good."""
+        if self._source is not None and self._unread_until:
+            with contextlib.suppress(SourceError):
+                self._source.poll(self._clock.monotonic())  # what the kernel holds was filmed
         self._closed = True
         self._drop()
         self._change(StreamState.STOPPED, None, "This stream is not being pulled.", "")
@@ -174,6 +193,20 @@ class StreamSession:
         self._pictures = 0
         self._picture_at = now
         return source
+
+    def _leave_unread(self, now: float) -> None:
+        """Let the next poll wait until what comes is needed, as far as the kernel has room for it. The kernel
+        gives a connection more room the more is read at once; so the waits grow."""
+        status, now_ms = self.status, self._clock.now_ms()
+        self._unread_until = 0.0
+        wait = (self._needed_ms() - now_ms) / 1000
+        if wait <= 0 or status.transport != "tcp" or status.kbps is None:
+            return
+        if status.bridging or now_ms - ticks_to_ms(status.newest_pts) > _MOST_BEHIND_MS:
+            self._patience = _FIRST_WAIT
+            return
+        self._unread_until = now + min(wait, self._patience, _LEFT_BYTES * 8 / (1 + 1000 * status.kbps))
+        self._patience = min(_LONGEST_WAIT, 2 * self._patience)
 
     def _become_live(self, now: float) -> None:
         self._live_since = now
@@ -234,6 +267,7 @@ class StreamSession:
 
     def _drop(self) -> None:
         source, self._source = self._source, None
+        self._unread_until, self._patience = 0.0, _FIRST_WAIT
         if source is None:
             return
         self._keep_totals(source.status)

@@ -45,13 +45,15 @@ class SourceStatus:
     ``lost_packets`` are holes in the RTP sequence numbers, ``dropped_pictures`` the pictures left out
     because of them. ``clock_offset_ms`` is the camera's clock minus ours, by its RTCP sender reports.
     ``transport`` is tcp, udp or pyav. ``urgent`` says that what arrives must be read at once, because the
-    kernel keeps too little of it to wait for a tick.
+    kernel keeps too little of it to wait for a tick. ``bridging``: the camera's clock jumped, and until the
+    next keyframe pictures are placed by their arrival.
     """
 
     connected: bool = False
     playing: bool = False
     transport: str = ""
     urgent: bool = False
+    bridging: bool = False
     bytes: int = 0
     packets: int = 0
     lost_packets: int = 0

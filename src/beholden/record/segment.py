@@ -79,6 +79,8 @@ class SegmentWriter:
         self._audio: list[AccessUnit] = []
         self._highest_pts = 0
         self._due_pts = 0  # from this time on the open fragment is to be cut; 0: none is open
+        self._key_pts = 0  # of the newest keyframe
+        self._gop_ticks = 0  # between the newest two
         self._bytes = 0
         self._most_bytes = _FRAGMENT_BYTES
         self._handed = False  # whether a fragment of this file went to the disk
@@ -107,6 +109,16 @@ class SegmentWriter:
     def last_fragment_ms(self) -> int:
         """When the last picture of the newest fragment on the disk came, epoch ms; 0 before the first."""
         return self._backlog.written_ms
+
+    @property
+    def due_ms(self) -> int:
+        """When the open fragment is to be cut, epoch ms: by its length, or by a keyframe if they come as
+        regularly as the last two; 0 while none is kept."""
+        if not self.recording:
+            return 0
+        key_pts = self._key_pts + self._gop_ticks
+        is_ahead = self._gop_ticks >= _SHORTEST_GOP_TICKS and key_pts > self._highest_pts
+        return ticks_to_ms(min(self._due_pts, key_pts) if is_ahead else self._due_pts)
 
     def set_format(self, stream_format: StreamFormat) -> None:
         """The tracks; a change ends the file."""
@@ -174,9 +186,11 @@ class SegmentWriter:
             self._give_up(file.failed, file)
         if self._video and self._is_cut(unit):
             self._close_fragment(unit.pts)
-        if unit.key and self._is_rotation(unit):
-            self.end_file()
-            self._begin_file(unit)
+        if unit.key:
+            self._key_pts, self._gop_ticks = unit.pts, unit.pts - self._key_pts
+            if self._is_rotation(unit):
+                self.end_file()
+                self._begin_file(unit)
         if self._file is None:
             return False
         if not self._video:
@@ -230,7 +244,8 @@ class SegmentWriter:
         if not room or not self._disk.has_room(fragment.entry.size):
             self._give_up(too_slow(), file)
             return
-        queued = QueuedFragment(fragment, video + audio, video[-1].arrival_ms)
+        came_ms = min(video[-1].arrival_ms, ticks_to_ms(self._highest_pts))  # it may have been read later
+        queued = QueuedFragment(fragment, video + audio, came_ms)
         if video[0].key:
             self._gop.clear()
         self._gop.append(queued)

@@ -61,6 +61,7 @@ class StreamRecorder:
             means.make_fallback,
             on_state=self._on_state,
             label=f"cam-{camera.id}/{role.name.lower()}",
+            needed_ms=self.needed_ms,
         )
         self._means = means
         self._listeners = self.relay.listeners  # asked for every unit
@@ -345,6 +346,14 @@ class StreamRecorder:
     def _replay(self) -> Iterable[AccessUnit]:
         writer = self._writer
         return self._prelude.newest() if writer is None or self._resting else writer.replay()
+
+    def needed_ms(self) -> int:
+        """When what comes is needed next, epoch ms; 0: at once. What nobody hears is needed when the open
+        fragment is due."""
+        writer = self._writer
+        if writer is None or self._listeners or self._take != writer.add:
+            return 0
+        return writer.due_ms
 
     def _set_fast(self, fast: bool) -> None:
         self.session.fast = fast

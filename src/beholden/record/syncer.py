@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,7 +48,7 @@ class Syncer:
         self._waiting: dict[int, _Waiting] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._lags: list[float] = []
+        self._lags: deque[float] = deque(maxlen=_LAGS)
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
         if seconds > 0:
             self._thread.start()
@@ -104,4 +105,4 @@ class Syncer:
             with contextlib.suppress(OSError):
                 os.close(fd)
         with self._lock:
-            self._lags = [*self._lags[-_LAGS:], time.monotonic() - waiting.since]
+            self._lags.append(time.monotonic() - waiting.since)
