@@ -12,8 +12,8 @@ import pytest
 from beholden.bus.messages import BusError
 from beholden.bus.server import Connection
 from beholden.catalog import Catalog
+from beholden.ingest.hot_path import hot_path
 from beholden.ingest.loop import IngestLoop
-from beholden.ingest.rtp import library
 from beholden.ingest.source import FakeSource
 from beholden.model.camera import CameraConfig, RecordingMode, RecordingWindow, StreamAddress, StreamRole
 from beholden.model.errors import BeholdenError
@@ -159,7 +159,7 @@ def test_stats_tell_of_streams_alarms_and_memory(rig: Rig) -> None:
     assert told["alarms"] == [{"code": ALARM.code, "message": ALARM.message, "next_step": ALARM.next_step}]
     assert told["process"]["memory_buffered_bytes"] == 0
     assert told["process"]["disk_delay_p99_ms"] == 0.0
-    assert told["process"]["compiled"] == (library.chosen().library is not None)
+    assert told["process"]["compiled"] == hot_path().compiled
 
 
 def test_analysis_is_asked_for_those_who_depend_on_it(rig: Rig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from beholden import native
 from beholden.run import roles
 from beholden.run.fake_roles import FILE_NAME
 from beholden.run.roles import RoleReport
@@ -32,7 +34,9 @@ logs.configure(data, "supervisor", "json")
 specs = []
 for word in sys.argv[2:]:
     name, kind = word.split("=")
-    specs.append(RoleSpec(name, None, f"beholden.run.fake_roles:{kind}", (data, name)))
+    fake = RoleSpec(name, None, f"beholden.run.fake_roles:{kind}", (data, name))
+    true = RoleSpec(name, 0, "beholden.record.role:run_recorder", (data, 0))
+    specs.append(true if kind == "true" else fake)
 stop = threading.Event()
 for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, lambda *_: stop.set())
@@ -194,3 +198,28 @@ def test_names_of_processes_say_what_they_are(
     start("web=good")
     until(lambda: _running_pid(tmp_path, "web"), "it runs")
     assert psutil.Process(_running_pid(tmp_path, "web") or 0).cmdline()[0] == "beholden: web"
+
+
+@pytest.mark.parametrize("switch", ["", *native.OFF])
+def test_a_forked_recorder_reads_with_what_there_is(
+    tmp_path: Path, start: Start, until: Callable[..., None], monkeypatch: pytest.MonkeyPatch, switch: str
+) -> None:
+    """Compiled code is what a process by itself would have: forking loses none, and a switch reaches it."""
+    for name in native.OFF:
+        monkeypatch.delenv(name, raising=False)
+    if switch:
+        monkeypatch.setenv(switch, "1")
+    program = (
+        "import json, beholden.record.role; from beholden.ingest.hot_path import hot_path;"
+        "print(json.dumps([hot_path().compiled, hot_path().why]))"
+    )
+    alone = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    compiled, why = json.loads(alone.stdout)
+    start("recorder=true")
+    path = tmp_path / "log" / "recorder-0.log"
+    until(lambda: path.exists() and "cameras are read" in path.read_text(), "it says how it reads")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    (told,) = [line for line in lines if line["event"] == "cameras are read"]
+    assert (told["compiled"], told["why"]) == (compiled, why)
+    if switch:
+        assert (compiled, why) == (False, f"{switch}=1 asks for Python code.")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from beholden import native
 from beholden.ingest.rtp import library
 from beholden.model.errors import BeholdenError
 from beholden.run import settings
@@ -125,9 +126,10 @@ def test_the_variable_of_tests_for_real_clips_is_no_setting(
     assert settings.load(data=tmp_path).footage_directory == tmp_path / "footage"
 
 
-def test_the_switch_for_code_without_a_compiler_is_no_setting(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("switch", [library.OFF, *native.OFF])
+def test_the_switches_for_code_without_a_compiler_are_no_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, switch: str
 ) -> None:
-    """`beholden run` starts with it: it is there to find out whether compiled code is at fault."""
-    monkeypatch.setenv(library.OFF, "1")
+    """`beholden run` starts with them: they are there to find out whether compiled code is at fault."""
+    monkeypatch.setenv(switch, "1")
     assert settings.load(data=tmp_path).data == tmp_path

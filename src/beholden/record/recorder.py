@@ -12,8 +12,8 @@ import structlog
 
 from beholden.bus.messages import BusError, stream_of
 from beholden.bus.server import Connection
+from beholden.ingest.hot_path import hot_path
 from beholden.ingest.loop import IngestLoop
-from beholden.ingest.rtp import library
 from beholden.model.camera import CameraConfig, StreamAddress, StreamRole
 from beholden.model.errors import BeholdenError
 from beholden.model.gap import GapCause
@@ -130,7 +130,7 @@ class Recorder:
                 "disk_delay_p99_ms": self._means.disk.delay_ms(),
                 "sync_lag_ms": self._means.disk.sync_lag_ms(),
                 "catalog_queue": self._index.waiting,
-                "compiled": library.chosen().library is not None,
+                "compiled": hot_path().compiled,
                 "started_ms": self._started_ms,
             },
         }

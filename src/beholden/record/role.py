@@ -19,8 +19,8 @@ from beholden.catalog import Catalog, CatalogError, cameras, volumes
 from beholden.catalog.secrets import SecretBox
 from beholden.catalog.volumes import VolumeRow
 from beholden.ingest.fallback import fallback_source
+from beholden.ingest.hot_path import hot_path
 from beholden.ingest.loop import IngestLoop
-from beholden.ingest.rtp import library
 from beholden.ingest.rtsp import RtspSource
 from beholden.model.camera import CameraConfig
 from beholden.model.errors import BeholdenError
@@ -63,8 +63,8 @@ def run_recorder(
     """
     clock = clock or SystemClock()
     _spare_the_collector()
-    hot_path = library.chosen()
-    log.info("cameras are read", compiled=hot_path.library is not None, why=hot_path.why)
+    reading = hot_path()
+    log.info("cameras are read", compiled=reading.compiled, why=reading.why)
     opened = _open_catalog(data_dir, heartbeat, stop)
     if opened is None:
         return

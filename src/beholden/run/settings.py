@@ -19,13 +19,15 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from beholden import native
 from beholden.model.errors import BeholdenError
 
 FILE_NAME = "beholden.toml"
 PREFIX = "BEHOLDEN_"
 # Read by others than this class: BEHOLDEN_FOOTAGE names clips for tests and the demonstration,
-# BEHOLDEN_PURE_PYTHON reads cameras without compiled code (ingest/rtp/library.py).
-FOREIGN = frozenset({"BEHOLDEN_FOOTAGE", "BEHOLDEN_PURE_PYTHON"})
+# BEHOLDEN_PURE_PYTHON reads cameras without compiled code, BEHOLDEN_INTERPRETED without compiled modules
+# (native.py).
+FOREIGN = frozenset({"BEHOLDEN_FOOTAGE", *native.OFF})
 
 
 class Settings(BaseSettings):
