@@ -101,6 +101,24 @@ def test_a_gap_whose_end_was_not_told_ends_where_its_file_begins(
     assert (crash.start_ms, crash.cause) == (T0 + 8000, GapCause.RECORDER_CRASHED)
 
 
+def test_a_recorder_that_died_twice_before_the_catalog_knew_leaves_no_hole_untold(
+    place: Any, make_footage: MakeFootage
+) -> None:
+    """Every hole before a file without a row gets its gap, unless one that the catalog has covers it."""
+    place.put_row(place.key())  # to T0 + 3000
+    for start in (T0 + 5000, T0 + 8000, T0 + 20_000, T0 + 30_000):
+        place.put_file(place.key(start), make_footage(start))
+    with place.catalog.write() as conn:
+        told = gaps.Gap(place.camera, MAIN, T0 + 23_000, T0 + 30_000, GapCause.CAMERA_LOST, "")
+        gaps.open_gap(conn, 0, told)
+    found = survey(place.catalog, place.store, [place.camera]).gaps
+    assert [(gap.start_ms - T0, gap.end_ms and gap.end_ms - T0, gap.cause) for gap in found] == [
+        (3000, 5000, GapCause.RECORDER_CRASHED),
+        (11_000, 20_000, GapCause.RECORDER_CRASHED),
+        (33_000, None, GapCause.RECORDER_CRASHED),
+    ]
+
+
 def test_a_recorder_notes_until_when_it_lived(tmp_path: Path) -> None:
     """The next start reads it; where it cannot be written, nothing is known and nothing fails."""
     alive = Alive(tmp_path / "recorder-0.alive")

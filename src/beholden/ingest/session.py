@@ -197,12 +197,12 @@ class StreamSession:
     def _leave_unread(self, now: float) -> None:
         """Let the next poll wait until what comes is needed, as far as the kernel has room for it. The kernel
         gives a connection more room the more is read at once; so the waits grow."""
-        status, now_ms = self.status, self._clock.now_ms()
+        status, newest_ms = self.status, ticks_to_ms(self.status.newest_pts)
         self._unread_until = 0.0
-        wait = (self._needed_ms() - now_ms) / 1000
+        wait = (self._needed_ms() - newest_ms) / 1000  # by the pictures' own clock: they come as evenly
         if wait <= 0 or status.transport != "tcp" or status.kbps is None:
             return
-        if status.bridging or now_ms - ticks_to_ms(status.newest_pts) > _MOST_BEHIND_MS:
+        if status.bridging or self._clock.now_ms() - newest_ms > _MOST_BEHIND_MS:
             self._patience = _FIRST_WAIT
             return
         self._unread_until = now + min(wait, self._patience, _LEFT_BYTES * 8 / (1 + 1000 * status.kbps))

@@ -21,6 +21,7 @@ from beholden.store.store import Store
 
 log = structlog.get_logger()
 
+_CRASHED = "The recorder ended without warning."
 _HASH_BYTES = 1 << 20
 # Files of the newest indexed hours are looked at; older ones are the reconciler's.
 _LOOK_BACK_MS = 2 * 3_600_000
@@ -50,13 +51,37 @@ def survey(catalog: Catalog, volume: Store, cameras: Iterable[int], alive_ms: in
             far = 1 << 62
             indexed = {row.key for row in segments.between(conn, camera, StreamRole.MAIN, since, far)}
             lasting = gaps.open_of(conn, camera, StreamRole.MAIN)
+            told = gaps.between(conn, camera, StreamRole.MAIN, since, far)
         keys = _new_files(volume, camera, max(0, since) if newest else 0, indexed)
         found.unindexed.extend(keys)
-        ends = [end for key in keys if (end := _end_ms(volume, key)) is not None]
-        kept_ms = max([*ends, newest or 0])
+        kept = [(key.start_ms, end) for key in keys if (end := _end_ms(volume, key)) is not None]
+        kept_ms = max([*(end for _, end in kept), newest or 0])
         begun = [key.start_ms for key in keys if lasting is not None and key.start_ms > lasting.start_ms]
-        found.gaps.extend(_explain_crash(camera, kept_ms, lasting, min(begun, default=None), alive_ms))
+        begun_ms = min(begun, default=None)
+        covered = [(gap.start_ms, gap.end_ms or begun_ms or far) for gap in told]
+        found.gaps.extend(_explain_holes(camera, newest, kept, covered))
+        found.gaps.extend(_explain_crash(camera, kept_ms, lasting, begun_ms, alive_ms))
     return found
+
+
+def _explain_holes(
+    camera: int, newest_ms: int | None, kept: list[tuple[int, int]], covered: list[tuple[int, int]]
+) -> list[OpenGap]:
+    """The holes before files without rows that nothing covers: their gaps never reached the catalog, for the
+    recorder died again right after its start. ``kept`` and ``covered`` are beginnings and ends."""
+    holes, before = [], newest_ms
+    for start, end in sorted(kept):
+        if before is not None and start - before > segments.JOIN_MS:
+            told = any(
+                begin <= before + segments.JOIN_MS and start - segments.JOIN_MS <= until
+                for begin, until in covered
+            )
+            if not told:
+                holes.append(
+                    OpenGap(camera, StreamRole.MAIN, before, GapCause.RECORDER_CRASHED, _CRASHED, start)
+                )
+        before = max(end, before or 0)
+    return holes
 
 
 def _explain_crash(
@@ -64,13 +89,12 @@ def _explain_crash(
 ) -> list[OpenGap | CloseGap]:
     """What to say of a camera whose recorder died. ``begun_ms``: a file began after the gap that lasts, and
     the end of that gap never reached the catalog."""
-    detail = "The recorder ended without warning."
     resting = lasting is not None and lasting.cause is GapCause.RULE_OFF and begun_ms is None
     if resting and alive_ms is not None and lasting is not None and alive_ms > lasting.start_ms:
         kept_ms, begun_ms = alive_ms, alive_ms
     if not kept_ms or (lasting is not None and begun_ms is None):
         return []
-    opened = OpenGap(camera, StreamRole.MAIN, kept_ms, GapCause.RECORDER_CRASHED, detail)
+    opened = OpenGap(camera, StreamRole.MAIN, kept_ms, GapCause.RECORDER_CRASHED, _CRASHED)
     return [opened] if begun_ms is None else [CloseGap(camera, StreamRole.MAIN, begun_ms), opened]
 
 
