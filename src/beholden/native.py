@@ -13,6 +13,8 @@ import os
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
 
+# A class in these derives from another of these, or from NamedTuple, Protocol or an enum: one derived from
+# threading.Thread was compiled to a crash.
 MODULES = (
     "beholden.model.media",
     "beholden.model.segment",
