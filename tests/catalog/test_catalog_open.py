@@ -135,6 +135,35 @@ def test_a_failed_write_keeps_nothing(catalog: Catalog) -> None:
         assert conn.exec_driver_sql("select count(*) from journal").scalar() == 0
 
 
+def test_only_a_mass_deletion_is_without_references(catalog: Catalog) -> None:
+    """They are not looked after in the block that asked for it, and in every other, also when it failed."""
+    foreign = "insert into user_grant (user_id, camera, action) values (4711, null, 'live')"
+
+    def write_unlooked_after_and_fail() -> None:
+        with catalog.write(references=False) as conn:
+            conn.exec_driver_sql(foreign)
+            raise RuntimeError
+
+    def write_looked_after() -> None:
+        with catalog.write() as conn:
+            conn.exec_driver_sql(foreign)
+
+    with pytest.raises(IntegrityError):
+        write_looked_after()
+    with pytest.raises(RuntimeError):
+        write_unlooked_after_and_fail()
+    with pytest.raises(IntegrityError):
+        write_looked_after()
+    with catalog.read() as conn:
+        assert conn.exec_driver_sql("select count(*) from user_grant").scalar() == 0
+    with catalog.write(references=False) as conn:
+        conn.exec_driver_sql(foreign)
+    with pytest.raises(IntegrityError):
+        write_looked_after()
+    with catalog.read() as conn:
+        assert conn.exec_driver_sql("select count(*) from user_grant").scalar() == 1
+
+
 def test_writes_are_durable_by_setting(catalog: Catalog) -> None:
     """WAL with synchronous=FULL: a committed fact survives a power cut."""
     with catalog.read() as conn:

@@ -15,6 +15,8 @@ from sqlalchemy import Connection, select
 
 from beholden.catalog.tables import journal
 
+_APPEND = journal.insert()
+
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
@@ -37,7 +39,7 @@ def append(conn: Connection, at_ms: int, kind: str, camera: int | None, body: Ma
     ``rule_added``, ``rule_changed``, ``rule_removed``, ``site_mode``, ``verdict_given``,
     ``verdict_withdrawn``.
     """
-    conn.execute(journal.insert().values(at_ms=at_ms, kind=kind, camera=camera, body=canonical(body)))
+    conn.execute(_APPEND, {"at_ms": at_ms, "kind": kind, "camera": camera, "body": canonical(body)})
 
 
 def canonical(body: Mapping[str, Any]) -> str:

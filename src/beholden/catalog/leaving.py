@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, select
+from sqlalchemy import Connection, bindparam, delete, exists, func, select
 
 from beholden.catalog import gaps, journal, marks, spans, usage
 from beholden.catalog.marks import Range
@@ -29,6 +29,13 @@ _LIST = (
     select(segment.c.start_ms, segment.c.epoch)
     .where(marks.WITHIN)
     .order_by(segment.c.start_ms, segment.c.epoch)
+)
+_HAS_OLDER = select(
+    exists().where(
+        span.c.camera == bindparam("s_camera"),
+        span.c.stream == bindparam("s_stream"),
+        span.c.start_ms < bindparam("s_start_ms"),
+    )
 )
 
 
@@ -106,8 +113,8 @@ def _forget_run(conn: Connection, at_ms: int, run: Sequence[Stored], reason: Rea
 
 def _is_inside(conn: Connection, camera: int, stream: StreamRole, start_ms: int) -> bool:
     """Whether older footage is kept: then it is not just the oldest end of the timeline that moves."""
-    older = and_(span.c.camera == camera, span.c.stream == int(stream), span.c.start_ms < start_ms)
-    return bool(conn.execute(select(exists().where(older))).scalar())
+    where = {"s_camera": camera, "s_stream": int(stream), "s_start_ms": start_ms}
+    return bool(conn.execute(_HAS_OLDER, where).scalar())
 
 
 def _fact(stream: StreamRole, rows: list[Stored], reason: Reason, by: str) -> dict[str, Any]:
@@ -125,17 +132,16 @@ def runs(rows: Iterable[Stored]) -> list[Run]:
     """Files in order, those that follow each other without a hole on one volume together, so that one
     statement takes them all."""
     ordered = sorted(rows, key=attrgetter("key"))
-    begins = [at for at, pair in enumerate(itertools.pairwise(ordered), 1) if not _follows(*pair)]
+    begins = [
+        at
+        for at, (last, row) in enumerate(itertools.pairwise(ordered), 1)
+        if row.key.start_ms > last.end_ms + JOIN_MS
+        or row.volume != last.volume
+        or row.key.stream is not last.key.stream
+        or row.key.camera != last.key.camera
+    ]
     ends = [*begins, len(ordered)] if ordered else []
     return [ordered[first:end] for first, end in zip([0, *begins], ends, strict=False)]
-
-
-def _follows(last: Stored, row: Stored) -> bool:
-    return (
-        row.key.start_ms <= last.end_ms + JOIN_MS
-        and row.key[:2] == last.key[:2]  # camera and stream
-        and row.volume == last.volume
-    )
 
 
 def _stream(row: Stored) -> tuple[int, StreamRole]:

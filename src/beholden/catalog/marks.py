@@ -84,6 +84,7 @@ _OVERLAPS = and_(
 _OVERLAPPING = select(leaving).where(_OVERLAPS)
 _REMOVE = delete(leaving).where(_OVERLAPS)
 _HAS_FILES = select(exists().where(WITHIN))
+_ADD = leaving.insert()
 
 
 def add(conn: Connection, at_ms: int, where: Range, reason: Reason) -> None:
@@ -113,4 +114,4 @@ def _around(row: Row[Any], where: Range) -> list[Range]:
 
 
 def _insert(conn: Connection, where: Range, reason: str, at_ms: int) -> None:
-    conn.execute(leaving.insert(), {**where.columns(), "reason": reason, "at_ms": at_ms})
+    conn.execute(_ADD, {**where.columns(), "reason": reason, "at_ms": at_ms})

@@ -25,6 +25,7 @@ _NEWEST_END = (
     .limit(1)
 )
 _LEAVES = marks.IS_MARKED.label("leaves")
+_INSERT = segment.insert()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +99,20 @@ def close_segment(conn: Connection, at_ms: int, item: Segment) -> None:
     """Index one finished file: its row, the span it extends, the day's usage, the journal entry."""
     key = item.key
     conn.execute(
-        segment.insert().values(
-            camera=key.camera,
-            stream=int(key.stream),
-            start_ms=key.start_ms,
-            epoch=key.epoch,
-            end_ms=item.end_ms,
-            size=item.size,
-            volume=item.volume,
-            format=item.format,
-            repaired=item.repaired,
-            sha256=item.sha256,
-            fragments=item.fragments,
-        )
+        _INSERT,
+        {
+            "camera": key.camera,
+            "stream": int(key.stream),
+            "start_ms": key.start_ms,
+            "epoch": key.epoch,
+            "end_ms": item.end_ms,
+            "size": item.size,
+            "volume": item.volume,
+            "format": item.format,
+            "repaired": item.repaired,
+            "sha256": item.sha256,
+            "fragments": item.fragments,
+        },
     )
     marks.carve(conn, marks.between(item.volume, key, key))  # nobody decided that this one leaves
     spans.extend(conn, key.camera, key.stream, key.start_ms, item.end_ms)
@@ -190,6 +192,23 @@ def all_stored(rows: Iterable[Sequence[Any]]) -> list[Stored]:
     ]
 
 
+# Made once: SQLAlchemy takes a millisecond to put this together, as long as reading a hundred files.
+_OLDEST = (
+    select(*stored_columns())
+    .where(
+        segment.c.camera == bindparam("o_camera"),
+        segment.c.stream == bindparam("o_stream"),
+        segment.c.start_ms >= bindparam("o_after_ms"),
+        segment.c.start_ms < bindparam("o_before_ms"),
+        segment.c.end_ms <= bindparam("o_before_ms"),
+        ~marks.IS_MARKED,
+    )
+    .order_by(segment.c.start_ms, segment.c.epoch)
+    .limit(bindparam("o_limit"))
+)
+_OLDEST_THERE = _OLDEST.where(segment.c.volume == bindparam("o_volume"))
+
+
 def oldest(
     conn: Connection,
     camera: int,
@@ -202,22 +221,15 @@ def oldest(
 ) -> list[Stored]:
     """Files of a stream that begin at ``after_ms`` or later and end by ``before_ms``, oldest first, on one
     volume or on all; those that leave already are left out."""
-    query = (
-        select(*stored_columns())
-        .where(
-            segment.c.camera == camera,
-            segment.c.stream == int(stream),
-            segment.c.start_ms >= after_ms,
-            segment.c.start_ms < before_ms,
-            segment.c.end_ms <= before_ms,
-            ~marks.IS_MARKED,
-        )
-        .order_by(segment.c.start_ms, segment.c.epoch)
-        .limit(limit)
-    )
-    if volume is not None:
-        query = query.where(segment.c.volume == volume)
-    return all_stored(conn.execute(query).all())
+    wanted = {
+        "o_camera": camera,
+        "o_stream": int(stream),
+        "o_after_ms": after_ms,
+        "o_before_ms": before_ms,
+        "o_volume": volume,
+        "o_limit": limit,
+    }
+    return all_stored(conn.execute(_OLDEST if volume is None else _OLDEST_THERE, wanted).all())
 
 
 def newest_end(conn: Connection, camera: int, stream: StreamRole) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, exists, func, select, update
 
@@ -50,34 +49,26 @@ def oldest(conn: Connection, camera: int, stream: StreamRole) -> int | None:
 
 def extend(conn: Connection, camera: int, stream: StreamRole, start_ms: int, end_ms: int) -> None:
     """Footage was added: what touches it becomes one span with it."""
-    touching = conn.execute(
-        select(span.c.start_ms, span.c.end_ms).where(
-            _of(camera, stream), span.c.start_ms <= end_ms + JOIN_MS, span.c.end_ms >= start_ms - JOIN_MS
-        )
-    ).all()
+    place = {"s_camera": camera, "s_stream": int(stream)}
+    reach = {"s_from_ms": start_ms - JOIN_MS - 1, "s_to_ms": end_ms + JOIN_MS + 1}
+    touching = conn.execute(_REACHING, {**place, **reach}).all()
     if touching:
         start_ms = min(start_ms, *(row.start_ms for row in touching))
         end_ms = max(end_ms, *(row.end_ms for row in touching))
-        starts = [row.start_ms for row in touching if row.start_ms != start_ms]
-        if starts:
-            conn.execute(delete(span).where(_of(camera, stream), span.c.start_ms.in_(starts)))
+        for row in touching:
+            if row.start_ms != start_ms:
+                conn.execute(_REMOVE, {**place, "s_start_ms": row.start_ms})
         if any(row.start_ms == start_ms for row in touching):
-            conn.execute(
-                update(span).where(_of(camera, stream), span.c.start_ms == start_ms).values(end_ms=end_ms)
-            )
+            conn.execute(_MOVE_END, {**place, "s_start_ms": start_ms, "s_end_ms": end_ms})
             return
     _insert(conn, camera, stream, start_ms, end_ms)
 
 
 def cut(conn: Connection, camera: int, stream: StreamRole, start_ms: int, end_ms: int) -> None:
     """Footage of [start_ms, end_ms) is gone: take it out of the spans that hold it."""
-    rows = conn.execute(
-        select(span.c.start_ms, span.c.end_ms).where(
-            _of(camera, stream), span.c.start_ms < end_ms, span.c.end_ms > start_ms
-        )
-    ).all()
-    for row in rows:
-        conn.execute(delete(span).where(_of(camera, stream), span.c.start_ms == row.start_ms))
+    place = {"s_camera": camera, "s_stream": int(stream)}
+    for row in conn.execute(_REACHING, {**place, "s_from_ms": start_ms, "s_to_ms": end_ms}).all():
+        conn.execute(_REMOVE, {**place, "s_start_ms": row.start_ms})
         if row.start_ms < start_ms - JOIN_MS:
             _insert(conn, camera, stream, row.start_ms, start_ms)
         if row.end_ms > end_ms + JOIN_MS:
@@ -98,9 +89,15 @@ def covered(conn: Connection, camera: int, stream: StreamRole, start_ms: int, en
 
 # No file is longer: those that reach into a range begin at most so much before it, which an index can use.
 LONGEST_MS = 3_600_000
-_OLDEST = select(func.min(span.c.start_ms)).where(
-    span.c.camera == bindparam("s_camera"), span.c.stream == bindparam("s_stream")
+_IS_THERE = and_(span.c.camera == bindparam("s_camera"), span.c.stream == bindparam("s_stream"))
+_OLDEST = select(func.min(span.c.start_ms)).where(_IS_THERE)
+_REACHING = select(span.c.start_ms, span.c.end_ms).where(
+    _IS_THERE, span.c.start_ms < bindparam("s_to_ms"), span.c.end_ms > bindparam("s_from_ms")
 )
+_THIS = and_(_IS_THERE, span.c.start_ms == bindparam("s_start_ms"))
+_REMOVE = delete(span).where(_THIS)
+_MOVE_END = update(span).where(_THIS).values(end_ms=bindparam("s_end_ms"))
+_INSERT = span.insert()
 _STAYS = select(
     exists().where(
         segment.c.camera == bindparam("s_camera"),
@@ -112,9 +109,6 @@ _STAYS = select(
 )
 
 
-def _of(camera: int, stream: StreamRole) -> Any:
-    return and_(span.c.camera == camera, span.c.stream == int(stream))
-
-
 def _insert(conn: Connection, camera: int, stream: StreamRole, start_ms: int, end_ms: int) -> None:
-    conn.execute(span.insert().values(camera=camera, stream=int(stream), start_ms=start_ms, end_ms=end_ms))
+    row = {"camera": camera, "stream": int(stream), "start_ms": start_ms, "end_ms": end_ms}
+    conn.execute(_INSERT, row)

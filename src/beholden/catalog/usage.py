@@ -26,6 +26,20 @@ _REMOVE_EMPTY = delete(usage_day).where(
 )
 
 
+def _adding(insert: Any) -> Any:
+    """Add to the row of a place, or make it."""
+    return insert.on_conflict_do_update(
+        index_elements=["camera", "stream", "day", "volume"],
+        set_={
+            name: usage_day.c[name] + insert.excluded[name] for name in ("bytes", "footage_ms", "segments")
+        },
+    )
+
+
+_ADD_ON_SQLITE = _adding(sqlite.insert(usage_day))
+_ADD_ON_POSTGRESQL = _adding(postgresql.insert(usage_day))
+
+
 def add(conn: Connection, key: SegmentKey, end_ms: int, size: int, volume: int) -> None:
     """One file more."""
     _change(
@@ -107,18 +121,16 @@ def streams_on(conn: Connection, volume: int) -> list[tuple[int, StreamRole, int
 def _change(
     conn: Connection, place: tuple[int, int, int, int], size: int, length_ms: int, count: int
 ) -> None:
-    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
     camera, stream, day, volume = place
-    statement = insert(usage_day).values(
-        camera=camera, stream=stream, day=day, volume=volume, bytes=size, footage_ms=length_ms, segments=count
-    )
     conn.execute(
-        statement.on_conflict_do_update(
-            index_elements=["camera", "stream", "day", "volume"],
-            set_={
-                "bytes": usage_day.c.bytes + statement.excluded.bytes,
-                "footage_ms": usage_day.c.footage_ms + statement.excluded.footage_ms,
-                "segments": usage_day.c.segments + statement.excluded.segments,
-            },
-        )
+        _ADD_ON_POSTGRESQL if conn.dialect.name == "postgresql" else _ADD_ON_SQLITE,
+        {
+            "camera": camera,
+            "stream": stream,
+            "day": day,
+            "volume": volume,
+            "bytes": size,
+            "footage_ms": length_ms,
+            "segments": count,
+        },
     )

@@ -78,6 +78,6 @@ class Remover:
         for runs in batches:
             if not runs:
                 continue
-            with self._catalog.write() as conn:
+            with self._catalog.write(references=False) as conn:  # nothing refers to files
                 leaving.forget(conn, self._clock.now_ms(), runs, reason, BY)
             log.info("footage deleted", cause=reason.value, segments=sum(map(len, runs)))
