@@ -17,7 +17,7 @@ from beholden.bus.paths import run_dir
 from beholden.web.instants import show
 
 FILE_NAME = "roles.json"
-_PYTHON = "Reads cameras at more CPU than it could, not all of it compiled; its log says why."
+_PYTHON = "Reads cameras without all of the compiled code, at more CPU; its log says why."
 
 
 @dataclass(frozen=True, slots=True)
