@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beholden.ingest.connection import FakeWire
+from beholden.ingest.datagrams import FakeDatagrams
 from beholden.ingest.rtsp import RtspSource
 from beholden.ingest.source import SourceError
 from beholden.model.camera import StreamAddress, StreamState
@@ -104,7 +105,8 @@ def _conversation(description: str, media: bytes, tracks: int = 1) -> bytes:
 
 def _play_pieces(pieces: list[bytes], sink: Any) -> RtspSource:
     wire = FakeWire(pieces)
-    source = RtspSource(StreamAddress("rtsp://192.0.2.1/live"), sink, FakeClock(), connect=wire)
+    address, bind = StreamAddress("rtsp://192.0.2.1/live"), FakeDatagrams()  # for what answers 461
+    source = RtspSource(address, sink, FakeClock(), connect=wire, bind=bind)
     while True:
         source.poll(0.0)
         if not wire.left:
