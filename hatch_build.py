@@ -39,6 +39,7 @@ OLDEST_NODE = (20, 19)
 STATIC = Path("src/beholden/web/static")
 HOT_PATH = Path("src/beholden/ingest/rtp/walk.c")
 LIBRARY = HOT_PATH.with_suffix(".so")
+OFF = "BEHOLDEN_PURE_PYTHON"
 WITHOUT = "the recorder uses its Python code, which records the same and needs more CPU"
 
 
@@ -136,9 +137,14 @@ def packaged_node() -> Node | None:
     return None
 
 
+def system_compiler() -> str | None:
+    """The system's C compiler: what ``CC`` names, or ``cc``."""
+    return shutil.which(os.environ.get("CC") or "cc") or shutil.which("cc")
+
+
 def compiler() -> list[str] | None:
-    """The C compiler as the beginning of a command: what ``CC`` names or ``cc``, else ziglang's."""
-    system = shutil.which(os.environ.get("CC") or "cc") or shutil.which("cc")
+    """The C compiler as the beginning of a command: the system's, else ziglang's."""
+    system = system_compiler()
     if system is not None:
         return [system]
     if importlib.util.find_spec("ziglang") is None:
@@ -156,13 +162,13 @@ def has_library(root: Path) -> bool:
 
 def lacks_compiler(root: Path) -> bool:
     """Whether a compiler would have to be fetched."""
-    wanted = os.environ.get("BEHOLDEN_PURE_PYTHON") != "1" and (root / HOT_PATH).exists()
+    wanted = os.environ.get(OFF) != "1" and (root / HOT_PATH).exists()
     return wanted and not has_library(root) and compiler() is None
 
 
 def build_library(root: Path) -> str:
     """Compile the hot path unless nothing has changed; "" or a sentence that says why there is none."""
-    if os.environ.get("BEHOLDEN_PURE_PYTHON") == "1":
+    if os.environ.get(OFF) == "1":
         (root / LIBRARY).unlink(missing_ok=True)
         return ""
     if has_library(root):

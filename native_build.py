@@ -23,8 +23,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+from hatch_build import OFF, system_compiler
+
 PACKAGE = Path("src/beholden")
-OFF = "BEHOLDEN_PURE_PYTHON"
 WITHOUT = "the recorder interprets its modules, which records the same and needs a quarter more CPU"
 OPTIMISE = "1"  # what is beyond takes half as long again to compile and runs no faster
 SECONDS = 1200
@@ -59,15 +60,17 @@ class CannotCompileError(Exception):
 
 def build(root: Path) -> str:
     """Compile the modules unless nothing has changed; "" or a sentence that says why they are interpreted."""
-    place = root / PACKAGE / ".native"
+    native = finder(root)
+    place = root / PACKAGE / native.FOLDER
     if os.environ.get(OFF) == "1":
         shutil.rmtree(place, ignore_errors=True)
         return ""
     try:
-        native = finder(root)
-        if is_built(root, native):
+        read = sources(root, native.MODULES)
+        target = _target(root, native, read)
+        if native.fits(str(root / PACKAGE), str(target)):
             return ""
-        target, lines = place / _recipe(root, native), _source_lines(root, native)
+        lines = _source_lines(root, read)
         compiler = _ready()
         with tempfile.TemporaryDirectory() as folder:
             made = _compile(root, native, Path(folder), compiler)
@@ -81,18 +84,12 @@ def build(root: Path) -> str:
 
 def lacking() -> str:
     """What this machine lacks to compile the modules, as the beginning of a sentence; "" for nothing."""
-    if _compiler() is None:
+    if system_compiler() is None:
         return "There is no C compiler"
     if not (Path(sysconfig.get_path("include")) / "Python.h").exists():
         return "Python's headers are not installed (python3-dev)"
     missing = [name for name in ("mypy", "mypyc", "setuptools") if importlib.util.find_spec(name) is None]
     return f"{missing[0]} is not installed" if missing else ""
-
-
-def is_built(root: Path, native: ModuleType) -> bool:
-    """Whether there are modules compiled from the sources as they are, by this recipe."""
-    folder = root / PACKAGE / native.FOLDER / _recipe(root, native)
-    return bool(native.fits(str(root / PACKAGE), str(folder)))
 
 
 def finder(root: Path) -> ModuleType:
@@ -139,13 +136,13 @@ def _imported(path: Path) -> Iterator[str]:
                 yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
 
 
-def _recipe(root: Path, native: ModuleType) -> str:
-    """The name of the folder: a digest of everything that decides what is compiled."""
+def _target(root: Path, native: ModuleType, read: Iterable[Path]) -> Path:
+    """The folder of what is compiled from these sources, named by everything that decides what comes out."""
     digest = hashlib.sha256(Path(__file__).read_bytes())
     digest.update(f"{sys.version} {native.SUFFIX} {_version('mypy')} {_version('setuptools')}".encode())
-    for name in sources(root, native.MODULES):
+    for name in read:
         digest.update(f"{name}\n".encode() + (root / PACKAGE / name).read_bytes())
-    return digest.hexdigest()[:16]
+    return root / PACKAGE / str(native.FOLDER) / digest.hexdigest()[:16]
 
 
 def _version(package: str) -> str:
@@ -155,12 +152,8 @@ def _version(package: str) -> str:
         return ""
 
 
-def _compiler() -> str | None:
-    return shutil.which(os.environ.get("CC") or "cc") or shutil.which("cc")
-
-
 def _ready() -> str:
-    missing, compiler = lacking(), _compiler()
+    missing, compiler = lacking(), system_compiler()
     if missing or compiler is None:
         raise CannotCompileError(missing)
     return compiler
@@ -193,9 +186,9 @@ def _last_words(said: str) -> str:
     return told[0].strip()[-300:] if told else "it said nothing"
 
 
-def _source_lines(root: Path, native: ModuleType) -> list[str]:
+def _source_lines(root: Path, read: Iterable[Path]) -> list[str]:
     lines = []
-    for name in sources(root, native.MODULES):
+    for name in read:
         path = root / PACKAGE / name
         status, digest = path.stat(), hashlib.sha256(path.read_bytes()).hexdigest()
         lines.append(f"source {digest} {status.st_size} {status.st_mtime_ns} {name}\n")
@@ -239,7 +232,9 @@ def state(root: Path) -> tuple[int, str]:
     """0 when the modules are compiled, 3 when they cannot be here, 1 when they could be; and a sentence."""
     if os.environ.get(OFF) == "1":
         return 3, f"{OFF}=1 asks for Python code."
-    if is_built(root, finder(root)):
+    native = finder(root)
+    target = _target(root, native, sources(root, native.MODULES))
+    if native.fits(str(root / PACKAGE), str(target)):
         return 0, "The recorder's modules are compiled."
     missing = lacking()
     return (3, f"{missing}.") if missing else (1, "The modules are not compiled; run scripts/setup.")

@@ -27,6 +27,7 @@ from beholden.model.segment import FragmentEntry, FragmentFlag, SegmentKey, pack
 from beholden.model.time import FakeClock
 from beholden.record.reconcile import Reconciler
 from beholden.record.retention import Retention
+from beholden.record.role import spare_the_collector
 from beholden.run.check import Depth, Tally, check
 from beholden.store.volume import Volume
 from benchmarks.figures import Figures
@@ -212,8 +213,7 @@ def _retention(made: _Made) -> dict[str, float]:
 def _spared_collector() -> Iterator[None]:
     """As in a recorder, whose thread retention is: else looking for cycles is a tenth of what is measured."""
     usual = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    spare_the_collector()
     try:
         yield
     finally:

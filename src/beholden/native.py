@@ -43,7 +43,8 @@ MODULES = (
 )
 GROUP = "beholden_native"
 LIBRARY = f"{GROUP}__mypyc"  # the code of all of them; their own files only point into it
-OFF = ("BEHOLDEN_PURE_PYTHON", "BEHOLDEN_INTERPRETED")
+PURE = "BEHOLDEN_PURE_PYTHON"  # of the C library too
+OFF = (PURE, "BEHOLDEN_INTERPRETED")
 FOLDER = ".native"
 MANIFEST = "manifest"
 SUFFIX = EXTENSION_SUFFIXES[0]  # names the Python and the machine

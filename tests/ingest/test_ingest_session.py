@@ -253,15 +253,14 @@ def test_no_text_holds_the_password(
     assert SECRET not in f"{session.reason} {session.next_step} {printed.out} {printed.err} {session!r}"
 
 
-class Steady:
+class Steady(FakeSource):
     """A source that notes when it is read; its newest picture is ``behind_ms`` old each time."""
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, sink: Any, clock: FakeClock) -> None:
+        super().__init__(sink, clock, [])
         self.status = SourceStatus(connected=True, playing=True, transport="tcp", kbps=3000.0)
         self.read_at: list[float] = []
         self.behind_ms = 20
-        self.closed = False
-        self._clock = clock
 
     def __call__(self, _address: StreamAddress, _sink: Any, _clock: Any, *, after_pts: int = 0) -> Steady:
         return self
@@ -270,15 +269,6 @@ class Steady:
         self.read_at.append(now)
         self.status.pictures += 1
         self.status.newest_pts = (self._clock.now_ms() - self.behind_ms) * TICKS_PER_MS
-
-    def fileno(self) -> int | None:
-        return None
-
-    def wants_write(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        self.closed = True
 
     def waits(self) -> list[float]:
         """Seconds between reads, rounded to ticks; those before are forgotten."""
@@ -291,7 +281,7 @@ class Unhurried:
 
     def __init__(self, sink: Any) -> None:
         self.clock = FakeClock()
-        self.source = Steady(self.clock)
+        self.source = Steady(sink, self.clock)
         self.every_ms = 600
         self.session = StreamSession(
             StreamAddress("rtsp://camera/"), sink, self.clock, self.source, needed_ms=self._needed_ms

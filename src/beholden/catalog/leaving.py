@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from beholden.catalog import gaps, journal, marks, spans, usage
 from beholden.catalog.marks import Range
 from beholden.catalog.segments import JOIN_MS, Stored, all_stored, stored_columns
-from beholden.catalog.tables import leaving, segment, span
+from beholden.catalog.tables import leaving, segment
 from beholden.model.camera import StreamRole
 from beholden.model.deletion import Reason, words
 from beholden.model.gap import GapCause
@@ -29,13 +29,6 @@ _LIST = (
     select(segment.c.start_ms, segment.c.epoch)
     .where(marks.WITHIN)
     .order_by(segment.c.start_ms, segment.c.epoch)
-)
-_HAS_OLDER = select(
-    exists().where(
-        span.c.camera == bindparam("s_camera"),
-        span.c.stream == bindparam("s_stream"),
-        span.c.start_ms < bindparam("s_start_ms"),
-    )
 )
 
 
@@ -113,8 +106,8 @@ def _forget_run(conn: Connection, at_ms: int, run: Sequence[Stored], reason: Rea
 
 def _is_inside(conn: Connection, camera: int, stream: StreamRole, start_ms: int) -> bool:
     """Whether older footage is kept: then it is not just the oldest end of the timeline that moves."""
-    where = {"s_camera": camera, "s_stream": int(stream), "s_start_ms": start_ms}
-    return bool(conn.execute(_HAS_OLDER, where).scalar())
+    oldest_ms = spans.oldest(conn, camera, stream)
+    return oldest_ms is not None and oldest_ms < start_ms
 
 
 def _fact(stream: StreamRole, rows: list[Stored], reason: Reason, by: str) -> dict[str, Any]:

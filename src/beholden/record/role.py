@@ -62,7 +62,7 @@ def run_recorder(
     catalog that fails later degrades what it must and nothing more.
     """
     clock = clock or SystemClock()
-    _spare_the_collector()
+    spare_the_collector()
     reading = hot_path()
     log.info("cameras are read", compiled=reading.compiled, why=reading.why)
     opened = _open_catalog(data_dir, heartbeat, stop)
@@ -76,9 +76,9 @@ def run_recorder(
         catalog.close()
 
 
-def _spare_the_collector() -> None:
-    # Access units are freed by their reference counts; looking for cycles among tens of thousands of
-    # short-lived objects a second finds none and costs about three per cent of a recorder.
+def spare_the_collector() -> None:
+    """Look for cycles seldom: access units are freed by their reference counts, and looking among tens of
+    thousands of short-lived objects a second finds none and costs about three per cent of a recorder."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
 

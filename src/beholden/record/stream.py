@@ -225,6 +225,14 @@ class StreamRecorder:
         writer = self._writer
         return self._prelude.bytes + (writer.open_bytes + writer.waiting_bytes if writer is not None else 0)
 
+    def needed_ms(self) -> int:
+        """When what comes is needed next, epoch ms; 0: at once. What nobody hears is needed when the open
+        fragment is due."""
+        writer = self._writer
+        if writer is None or self._listeners or self._take != writer.add:
+            return 0
+        return writer.due_ms
+
     def stats(self) -> dict[str, Any]:
         """One row of the recorder's ``stats`` (docs/design/architecture.md)."""
         session, status, totals = self.session, self.session.status, self.session.totals
@@ -346,14 +354,6 @@ class StreamRecorder:
     def _replay(self) -> Iterable[AccessUnit]:
         writer = self._writer
         return self._prelude.newest() if writer is None or self._resting else writer.replay()
-
-    def needed_ms(self) -> int:
-        """When what comes is needed next, epoch ms; 0: at once. What nobody hears is needed when the open
-        fragment is due."""
-        writer = self._writer
-        if writer is None or self._listeners or self._take != writer.add:
-            return 0
-        return writer.due_ms
 
     def _set_fast(self, fast: bool) -> None:
         self.session.fast = fast

@@ -15,9 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from beholden import native
+
 SOURCE = Path(__file__).with_name("walk.c")
 PATH = Path(__file__).with_name("walk.so")
-OFF = "BEHOLDEN_PURE_PYTHON"
+OFF = native.PURE
 STATE_BYTES = 23 * 8
 RECORD_BYTES = 16
 _DIGEST_CHARACTERS = 64
