@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,13 @@ import pytest
 from beholden.model.camera import StreamRole
 from beholden.model.gap import GapCause
 from beholden.model.media import AccessUnit, StreamFormat, Track, VideoFormat
+from beholden.model.segment import SegmentKey
 from beholden.model.time import ticks_to_ms
 from beholden.record.disk import DiskTrouble, DiskWriter, SegmentFile
 from beholden.record.fmp4 import walk
 from beholden.record.recover import repair
 from beholden.record.segment import SegmentWriter
+from beholden.record.syncer import Syncer
 from beholden.store.fake import FakeStore
 
 START_MS = 1_795_472_104_250
@@ -79,10 +83,11 @@ def eventually(condition: Callable[[], Any]) -> None:
         time.sleep(0.005)
 
 
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    """Synced every 10 ms."""
+@pytest.fixture(params=["singly", "together"])
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    """Synced every 10 ms, file by file or all at once."""
     rig = Rig(tmp_path, sync_seconds=0.01)
+    rig.store.whole = request.param == "together"
     yield rig
     rig.store.release()
     rig.store.before = None
@@ -95,7 +100,7 @@ def test_what_was_written_before_the_last_round_survives_a_power_cut(rig: Rig) -
     rig.feed(5)
     eventually(lambda: rig.disk.pending_bytes == 0)
     eventually(lambda: rig.durable() == rig.written() > 0)
-    rig.store.before = lambda step: time.sleep(60 if step == "flush" else 0)
+    rig.store.before = lambda step: time.sleep(60 if "flush" in step else 0)
     rig.feed(2)
     eventually(lambda: rig.disk.pending_bytes == 0)
     rig.store.cut_power()
@@ -106,8 +111,9 @@ def test_what_was_written_before_the_last_round_survives_a_power_cut(rig: Rig) -
     assert rig.disk.sync_lag_ms() > 0
 
 
-def test_a_new_files_name_is_made_durable_with_its_first_bytes(rig: Rig) -> None:
-    """Else the bytes are safe and nobody finds them."""
+def test_a_new_files_name_is_made_durable_with_its_first_bytes(tmp_path: Path) -> None:
+    """Else the bytes are safe and nobody finds them. One call for all files does it for their names too."""
+    rig = Rig(tmp_path, sync_seconds=0.01)
     named: list[Any] = []
     original = rig.store.sync_name
     rig.store.sync_name = lambda key: (named.append(key), original(key))  # type: ignore[method-assign,assignment]
@@ -115,6 +121,8 @@ def test_a_new_files_name_is_made_durable_with_its_first_bytes(rig: Rig) -> None
     eventually(lambda: named)
     eventually(lambda: rig.durable() == rig.written())
     assert named == list(rig.store.walk()), "once"
+    rig.writer.end_file()
+    assert rig.disk.stop(30)
 
 
 def test_without_syncing_only_closed_files_are_durable(tmp_path: Path) -> None:
@@ -136,8 +144,9 @@ def test_a_sync_that_fails_beside_the_writing_is_never_forgotten(rig: Rig) -> No
     fail = threading.Event()
 
     def refuse(step: str) -> None:
-        if step == "flush" and fail.is_set():
-            fail.clear()
+        if "flush" in step and fail.is_set():
+            if step == "flush":
+                fail.clear()
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     rig.store.before = refuse
@@ -159,10 +168,87 @@ def test_a_sync_that_fails_beside_the_writing_is_never_forgotten(rig: Rig) -> No
     assert first.start_ms == START_MS
 
 
+def test_what_could_not_be_synced_at_once_is_synced_singly(rig: Rig) -> None:
+    """The one call does not say what failed: each file is asked, and those that are safe go on."""
+
+    def refuse(step: str) -> None:
+        if step == "flush all":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    rig.store.before = refuse
+    rig.feed(5)
+    eventually(lambda: rig.durable() == rig.written() > 0)
+    assert "flush" in rig.store.log
+    rig.writer.end_file()
+    assert rig.disk.stop(30)
+    assert (len(rig.closed), rig.troubles) == (1, [])
+
+
+def test_a_file_that_ends_in_a_round_for_all_is_synced_by_its_writer(tmp_path: Path) -> None:
+    """Its number may be another file's by the time the round fails: it must not be taken back."""
+    rig = Rig(tmp_path, sync_seconds=0.01)
+    rig.store.whole = True
+    ended, under_way = threading.Event(), threading.Event()
+
+    def hang(step: str) -> None:
+        if step == "flush all":
+            under_way.set()
+            assert ended.wait(30)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        if step == "flush":
+            raise AssertionError("what is closed was synced again")
+
+    rig.store.before = hang
+    rig.feed(1)
+    assert under_way.wait(30)
+    rig.feed(2)
+    rig.writer.end_file()
+    eventually(lambda: rig.closed)
+    ended.set()
+    assert rig.disk.stop(30)
+    assert rig.troubles == []
+
+
+def test_after_a_round_for_all_that_took_long_files_are_synced_singly(tmp_path: Path) -> None:
+    """Somebody else fills this disk: waiting for what is theirs would cost the promise of two seconds."""
+    rig = Rig(tmp_path, sync_seconds=0.01)
+    rig.store.whole = True
+    rig.store.before = lambda step: time.sleep(0.05) if step == "flush all" else None
+    rig.feed(2)
+    eventually(lambda: "flush all" in rig.store.log and rig.durable() == rig.written() > 0)
+    rig.feed(2)
+    eventually(lambda: "flush" in rig.store.log and rig.durable() == rig.written())
+    rig.writer.end_file()
+    assert rig.disk.stop(30)
+    assert rig.store.log.count("flush all") == 1
+
+
+def test_files_on_two_file_systems_are_synced_singly(tmp_path: Path) -> None:
+    """A volume that was mounted anew: the one call would leave out the files of before."""
+    store = FakeStore(tmp_path)
+    store.whole = True
+    syncer = Syncer(store, 0.01)
+    with (tmp_path / "here").open("wb") as here, tempfile.TemporaryFile(dir="/dev/shm") as there:
+        if os.fstat(here.fileno()).st_dev == os.fstat(there.fileno()).st_dev:
+            pytest.skip("there is only one file system")
+        for number, file in enumerate((here, there)):
+            syncer.wrote(_Open(file.fileno(), SegmentKey(1, StreamRole.MAIN, number)), is_new=False)
+        eventually(lambda: store.log.count("flush") == 2 and syncer.lag_ms() > 0)
+        syncer.stop()
+    assert "flush all" not in store.log
+
+
+@dataclass
+class _Open:
+    fd: int
+    key: SegmentKey
+    unsure: OSError | None = None
+
+
 def test_slow_syncing_does_not_hold_up_writing(rig: Rig) -> None:
     """A round that hangs: fragments go on to the disk, none is lost."""
     hang = threading.Event()
-    rig.store.before = lambda step: hang.wait(30) if step == "flush" else None
+    rig.store.before = lambda step: hang.wait(30) if "flush" in step else None
     rig.feed(20)
     eventually(lambda: rig.disk.pending_bytes == 0)
     hang.set()

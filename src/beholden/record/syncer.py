@@ -18,6 +18,7 @@ from beholden.store.store import Store
 log = structlog.get_logger()
 
 _LAGS = 512
+_SINGLY_SECONDS = 60.0
 
 
 class OpenFile(Protocol):
@@ -39,13 +40,17 @@ class Syncer:
     """One thread a recorder. A power cut loses what was written since the last round: ``lag_ms`` says how
     long that was at most, of the newest rounds. With ``seconds`` 0 it does nothing.
 
-    A disk slower than ``seconds`` is synced without a pause, round after round.
+    A round makes the whole file system durable at once where the store can do that; where it cannot, and for
+    a minute after it took longer than ``seconds`` (somebody else fills this disk), each file singly. A disk
+    slower than ``seconds`` is synced without a pause, round after round.
     """
 
     def __init__(self, store: Store, seconds: float) -> None:
         self._store = store
         self._seconds = seconds
         self._waiting: dict[int, _Waiting] = {}
+        self._syncing: dict[int, _Waiting] = {}  # of the round that makes all of them durable now
+        self._singly_until = 0.0
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._lags: deque[float] = deque(maxlen=_LAGS)
@@ -68,6 +73,7 @@ class Syncer:
         """Its writer syncs and closes it now."""
         with self._lock:
             self._waiting.pop(file.fd, None)
+            self._syncing.pop(file.fd, None)
 
     def lag_ms(self) -> float:
         """The longest time from a write until it was durable, of the newest syncs."""
@@ -82,9 +88,44 @@ class Syncer:
         pause = self._seconds
         while not self._stop.wait(pause):
             began = time.monotonic()
-            for number in list(self._waiting):
-                self._sync(number)
+            if began < self._singly_until or not self._sync_together():
+                for number in list(self._waiting):
+                    self._sync(number)
             pause = max(0.0, self._seconds - (time.monotonic() - began))
+
+    def _sync_together(self) -> bool:
+        """Make all that waits durable with one call; False when it has to be done singly."""
+        began = time.monotonic()
+        with self._lock:
+            if len({os.fstat(number).st_dev for number in self._waiting}) != 1:
+                return False  # nothing, or a volume that came back as another file system
+            self._syncing, self._waiting = self._waiting, {}
+            # The file opened first hears of every error since; and its number must stay its own meanwhile.
+            fd = os.dup(min(self._syncing, key=lambda number: self._syncing[number].file.key.start_ms))
+        done = False
+        try:
+            done = self._store.flush_all(fd)
+        except OSError as error:
+            log.warning("cannot make all footage durable at once", cause=str(error))
+        finally:
+            os.close(fd)
+        ended = time.monotonic()
+        if ended - began > self._seconds:
+            self._singly_until = ended + _SINGLY_SECONDS
+        with self._lock:
+            if done:
+                self._lags += [ended - waiting.since for waiting in self._syncing.values()]
+            else:
+                self._take_back()
+            self._syncing = {}
+        return done
+
+    def _take_back(self) -> None:
+        """What was not made durable waits again, with what was written since. The lock is held."""
+        for number, waiting in self._syncing.items():
+            newer = self._waiting.get(number)
+            waiting.is_new = waiting.is_new or (newer is not None and newer.is_new)
+            self._waiting[number] = waiting
 
     def _sync(self, number: int) -> None:
         with self._lock:

@@ -20,6 +20,7 @@ class FakeStore(Volume):
     ``full``: writing and creating fail with ENOSPC. ``broken``: they, syncing and deleting fail with EIO.
     ``read_only``: the same with EROFS, as after a remount. ``lost``: the directory is as if unmounted.
     ``hold()`` makes writers wait until ``release()``; ``slow_bytes`` lets them write so many bytes a second.
+    ``whole``: all of it can be flushed with one call.
     ``free`` overrides the free space. ``log`` notes the order of operations, and ``before`` is called with
     the name of each: it may raise, as a crash at that step would end everything.
     """
@@ -31,6 +32,7 @@ class FakeStore(Volume):
         self.broken = False
         self.lost = False
         self.read_only = False
+        self.whole = False
         self.slow_bytes: int | None = None
         self.before: Callable[[str], None] | None = None
         self.free: int | Callable[[], int] | None = None
@@ -79,6 +81,16 @@ class FakeStore(Volume):
         self._step("flush", writes=False)
         super().flush(fd)
         self.durable[os.fstat(fd).st_ino] = os.fstat(fd).st_size
+
+    def flush_all(self, fd: int) -> bool:  # noqa: ARG002
+        """As ``flush`` of every file, if ``whole`` is set; the directory counts as a file system."""
+        if not self.whole:
+            return False
+        self._step("flush all", writes=False)
+        for key in list(self.walk()):
+            status = self.path_of(key).stat()
+            self.durable[status.st_ino] = status.st_size
+        return True
 
     def cut_power(self) -> None:
         """Leave of each file what was durable, and of one that never was, nothing."""

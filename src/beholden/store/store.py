@@ -55,6 +55,11 @@ class Store(Protocol):
         """Make what was written to a file durable (fdatasync), while writing may go on."""
         ...
 
+    def flush_all(self, fd: int) -> bool:
+        """Make all files on the file system of an open one durable, names included; False, and nothing is
+        done, where one call is not known to do that. OSError when some file could not be written."""
+        ...
+
     def sync_name(self, key: SegmentKey) -> None:
         """Make the name of a new file durable."""
         ...

@@ -15,6 +15,7 @@ from beholden.model.camera import StreamRole
 from beholden.model.segment import SegmentKey, names_by_folder
 from beholden.model.time import from_ms
 from beholden.store import sidecars
+from beholden.store.file_system import sync_file_system
 from beholden.store.store import FoundFile, StoreError
 
 IDENTITY_NAME = ".beholden-volume"
@@ -94,6 +95,10 @@ class Volume:
     def flush(self, fd: int) -> None:
         """Make what was written to a file durable (fdatasync), while writing may go on."""
         os.fdatasync(fd)
+
+    def flush_all(self, fd: int) -> bool:
+        """Make all files on the file system of an open one durable; False where that is not reliable."""
+        return sync_file_system(fd)
 
     def sync_name(self, key: SegmentKey) -> None:
         """Make the name of a new file durable."""
