@@ -22,6 +22,7 @@ MODULES = (
     "beholden.ingest.feed",
     "beholden.ingest.rtsp",
     "beholden.ingest.session",
+    "beholden.ingest.status",
     "beholden.ingest.rtp.aac",
     "beholden.ingest.rtp.audio",
     "beholden.ingest.rtp.av1",

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beholden.ingest.session import LOGIN_BACKOFF, OFFLINE_BACKOFF, Backoff, StreamSession
-from beholden.ingest.source import FakeSource, SourceError, SourceStatus
+from beholden.ingest.source import FakeSource, SourceError
+from beholden.ingest.status import SourceStatus
 from beholden.model.camera import StreamAddress, StreamState
 from beholden.model.gap import GapCause
 from beholden.model.media import AccessUnit, StreamFormat, Track, VideoFormat

@@ -19,7 +19,7 @@ from tests.play.conftest import START_MS, Archive
 from beholden.ingest.feed import Feed
 from beholden.ingest.rtp.aac import make_config
 from beholden.ingest.rtp.packet import SenderReport
-from beholden.ingest.source import SourceStatus
+from beholden.ingest.status import SourceStatus
 from beholden.model.media import AccessUnit, AudioFormat, StreamFormat, Track
 from beholden.model.time import TICKS_PER_MS
 from beholden.play.mp4 import plan_span

@@ -171,7 +171,7 @@ def footage(start_ms: int, fragments: int = 3) -> bytes:
     for index in range(fragments):
         ticks = (start_ms + index * 1000) * 90
         units = [AccessUnit(Track.VIDEO, ticks + n * 9000, n == 0, (b"12345",), 5, 0) for n in range(10)]
-        parts += writer.fragment(units, (), ticks + 90_000).parts
+        parts += writer.fragment(units, [], ticks + 90_000).parts
     return b"".join(parts)
 
 

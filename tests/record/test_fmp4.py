@@ -198,7 +198,7 @@ def test_decode_times_always_rise(first: list[int], second: list[int]) -> None:
     """Whatever times a camera claims, decode times rise through the file and pictures keep theirs."""
     writer = FragmentWriter()
     units = [[unit(1000 + pts, True) for pts in group] for group in (first, second)]
-    raw = build_init(plain_format()) + b"".join(b"".join(writer.fragment(group, ()).parts) for group in units)
+    raw = build_init(plain_format()) + b"".join(b"".join(writer.fragment(group, []).parts) for group in units)
     layout = walk(raw)
     assert len(layout.fragments) == 2
     runs = [

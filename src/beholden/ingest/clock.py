@@ -9,22 +9,28 @@ any camera (20 ppm is normal, 500 is bad) is taken out. A jump is never smoothed
 
 from __future__ import annotations
 
+from typing import Final
+
 from beholden.model.time import TICKS_PER_SECOND
 
-JUMP_TICKS = TICKS_PER_SECOND  # a step of media time over this is a jump
-BRIDGE_SLACK_TICKS = TICKS_PER_SECOND * 12 // 100  # from arrivals, between a jump and the next keyframe
-LOST_TOUCH_TICKS = 2 * TICKS_PER_SECOND  # so far from arrival, the map is wrong and is made anew
-CORRECT_EVERY_TICKS = 10 * TICKS_PER_SECOND
-MOST_PPM = 500
-AUDIO_SLACK_MS = 30  # sound this far from its picture, on average, is put right: people notice from 45 on
-AUDIO_JITTER_MS = 60  # a single frame this far from its place is moved at once
-REPORT_TRUST_MS = 2_000  # sender reports that put sound further than this from its arrival are wrong
+JUMP_TICKS: Final = TICKS_PER_SECOND  # a step of media time over this is a jump
+BRIDGE_SLACK_TICKS: Final = (
+    TICKS_PER_SECOND * 12 // 100
+)  # from arrivals, between a jump and the next keyframe
+LOST_TOUCH_TICKS: Final = 2 * TICKS_PER_SECOND  # so far from arrival, the map is wrong and is made anew
+CORRECT_EVERY_TICKS: Final = 10 * TICKS_PER_SECOND
+MOST_PPM: Final = 500
+AUDIO_SLACK_MS: Final = (
+    30  # sound this far from its picture, on average, is put right: people notice from 45 on
+)
+AUDIO_JITTER_MS: Final = 60  # a single frame this far from its place is moved at once
+REPORT_TRUST_MS: Final = 2_000  # sender reports that put sound further than this from its arrival are wrong
 
-_SMOOTHED = 16  # frames over which drift is measured
-_WRAP = 1 << 32
-_HALF = 1 << 31
-_MASK = _WRAP - 1
-_FAR = 1 << 80
+_SMOOTHED: Final = 16  # frames over which drift is measured
+_WRAP: Final = 1 << 32
+_HALF: Final = 1 << 31
+_MASK: Final = _WRAP - 1
+_FAR: Final = 1 << 80
 
 
 def signed_step(stamp: int, before: int) -> int:
@@ -221,7 +227,8 @@ class AudioClock:
         expected = self._next
         near = target - expected
         self._drift += (near - self._drift) // _SMOOTHED
-        close = abs(near) <= self._jitter and abs(self._drift) <= self._slack
+        slack, jitter = self._slack, self._jitter
+        close = -jitter <= near <= jitter and -slack <= self._drift <= slack
         if expected >= 0 and close and not (hole and near > 0):
             pts = expected
         elif expected < 0 or near > 0:

@@ -5,11 +5,13 @@ Nothing is handed over before the first keyframe whose parameter sets are known;
 
 from __future__ import annotations
 
+from typing import Final
+
 from beholden.ingest.clock import AudioClock, VideoClock
 from beholden.ingest.nal import NalError
 from beholden.ingest.picture_format import picture_format
 from beholden.ingest.rtp.packet import SenderReport
-from beholden.ingest.source import SourceStatus
+from beholden.ingest.status import SourceStatus
 from beholden.model.media import (
     AccessUnit,
     AudioFormat,
@@ -21,8 +23,9 @@ from beholden.model.media import (
 )
 from beholden.model.time import TICKS_PER_MS, TICKS_PER_SECOND
 
-_PICTURE, _SOUND = Track.VIDEO, Track.AUDIO  # looked up for every unit
-_NTP_UNIX_SECONDS = 2_208_988_800  # from 1900 to 1970
+_PICTURE: Final = Track.VIDEO
+_SOUND: Final = Track.AUDIO
+_NTP_UNIX_SECONDS: Final = 2_208_988_800  # from 1900 to 1970
 
 
 class Feed:

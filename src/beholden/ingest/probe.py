@@ -9,7 +9,8 @@ from typing import Literal
 
 from beholden.ingest.fallback import fallback_source
 from beholden.ingest.rtsp import RtspSource
-from beholden.ingest.source import Source, SourceError, SourceFactory, SourceStatus
+from beholden.ingest.source import Source, SourceError, SourceFactory
+from beholden.ingest.status import SourceStatus
 from beholden.model.camera import StreamAddress
 from beholden.model.media import VIDEO_NAMES, AccessUnit, StreamFormat, Track
 from beholden.model.time import TICKS_PER_SECOND, Clock, SystemClock

@@ -18,7 +18,8 @@ import av.error
 from beholden.ingest import refusal
 from beholden.ingest.feed import Feed
 from beholden.ingest.rtp import jpeg
-from beholden.ingest.source import SourceError, SourceStatus
+from beholden.ingest.source import SourceError
+from beholden.ingest.status import SourceStatus
 from beholden.model import av1
 from beholden.model.camera import StreamAddress
 from beholden.model.media import AudioCodec, AudioFormat, StreamSink, VideoCodec

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from beholden.ingest import refusal, sdp
@@ -28,19 +29,20 @@ from beholden.ingest.rtp.opus import OpusDepacketiser
 from beholden.ingest.rtp.packet import sender_reports
 from beholden.ingest.rtp.pcm import PcmDepacketiser
 from beholden.ingest.rtp.video import ParameterSetSink, PictureSink, VideoDepacketiser
-from beholden.ingest.source import SourceError, SourceStatus
+from beholden.ingest.source import SourceError
+from beholden.ingest.status import SourceStatus
 from beholden.ingest.udp import UdpMedia
 from beholden.model.camera import StreamAddress, Transport
 from beholden.model.media import AudioFormat, StreamSink, Track, VideoCodec
 from beholden.model.time import Clock
 
-REPLY_SECONDS = 10.0
-# Below the size at which malloc maps pages anew for every read.
-READ_BYTES = 65_536
-_MOST_PER_POLL = 1 << 20
-_MAX_JUNK = 1 << 20
-_MAX_REDIRECTS = 3
-_AGENT = "Beholden"
+REPLY_SECONDS: Final = 10.0
+# What a fragment brings comes in one or two reads. After a few of them malloc keeps as much at hand.
+READ_BYTES: Final = 262_144
+_MOST_PER_POLL: Final = 1 << 20
+_MAX_JUNK: Final = 1 << 20
+_MAX_REDIRECTS: Final = 3
+_AGENT: Final = "Beholden"
 _VideoKind = Callable[[int, int, PictureSink, ParameterSetSink, tuple[bytes, ...]], VideoDepacketiser]
 _VIDEO: dict[VideoCodec, _VideoKind] = {
     "h264": H264Depacketiser,

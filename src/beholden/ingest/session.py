@@ -6,11 +6,13 @@ import contextlib
 import random as random_module
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
 from beholden.ingest.rtsp import RtspSource
-from beholden.ingest.source import Source, SourceError, SourceFactory, SourceStatus
+from beholden.ingest.source import Source, SourceError, SourceFactory
+from beholden.ingest.status import SourceStatus
 from beholden.model.camera import StreamAddress, StreamState
 from beholden.model.gap import GapCause
 from beholden.model.media import StreamSink
@@ -19,12 +21,12 @@ from beholden.model.time import Clock, ticks_to_ms
 StateSink = Callable[[StreamState, StreamState, GapCause | None, str], None]
 """Called with (old, new, cause of the gap that begins or None, reason in words)."""
 
-STALL_SECONDS = 10.0
-_FIRST_WAIT = 0.1
-_LONGEST_WAIT = 1.0
-_LEFT_BYTES = 512 * 1024  # left to the kernel at most: a good part of the room it gives a connection
-_MOST_BEHIND_MS = 250  # newest picture to now: more, and the camera may be waiting for us
-_PROVEN_SECONDS = 10.0  # live for so long, and the waits begin small again
+STALL_SECONDS: Final = 10.0
+_FIRST_WAIT: Final = 0.1
+_LONGEST_WAIT: Final = 1.0
+_LEFT_BYTES: Final = 512 * 1024  # left to the kernel at most: a good part of the room it gives a connection
+_MOST_BEHIND_MS: Final = 250  # newest picture to now: more, and the camera may be waiting for us
+_PROVEN_SECONDS: Final = 10.0  # live for so long, and the waits begin small again
 _log = structlog.get_logger()
 
 

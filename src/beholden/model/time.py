@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
-TICKS_PER_SECOND = 90_000
-TICKS_PER_MS = 90
+TICKS_PER_SECOND: Final = 90_000
+TICKS_PER_MS: Final = 90
 
 
 class NaiveDatetimeError(TypeError):

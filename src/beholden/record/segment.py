@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
 from beholden.model.camera import StreamRole
 from beholden.model.media import AccessUnit, StreamFormat, Track
@@ -22,17 +22,17 @@ from beholden.record.disk import (
 from beholden.record.fmp4 import FragmentWriter, Mp4Error, build_init, read_units
 
 # What a crash costs at most; with the tick that reads it and the write, a second at the very worst.
-FRAGMENT_TICKS = TICKS_PER_SECOND * 2 // 3
-SEGMENT_TICKS = 60 * TICKS_PER_SECOND
-_SHORTEST_GOP_TICKS = TICKS_PER_SECOND // 2
+FRAGMENT_TICKS: Final = TICKS_PER_SECOND * 2 // 3
+SEGMENT_TICKS: Final = 60 * TICKS_PER_SECOND
+_SHORTEST_GOP_TICKS: Final = TICKS_PER_SECOND // 2
 # A fragment closes on size too, so that no stream, however odd, can hold much memory.
-_FRAGMENT_BYTES = 8 * 1024 * 1024
+_FRAGMENT_BYTES: Final = 8 * 1024 * 1024
 # What a unit costs besides its bytes; so tiny ones are limited too, far below what an index entry can count.
-_UNIT_BYTES = 256
-_STREAM_BYTES = 64 * 1024 * 1024  # of one stream in memory, when nothing smaller is set
-_AUDIO_UNITS = 20_000
-_RETRY_MS = 5000
-_SOUND = Track.AUDIO  # looked up for every unit
+_UNIT_BYTES: Final = 256
+_STREAM_BYTES: Final = 64 * 1024 * 1024  # of one stream in memory, when nothing smaller is set
+_AUDIO_UNITS: Final = 20_000
+_RETRY_MS: Final = 5000
+_SOUND: Final = Track.AUDIO  # looked up for every unit
 
 
 class WriterOwner(FileOwner, Protocol):

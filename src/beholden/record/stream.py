@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from typing import Any
+from typing import Any, Final
 
 from beholden.ingest.session import StreamSession
 from beholden.ingest.source import SourceFactory
@@ -22,10 +22,10 @@ from beholden.record.prelude import Prelude
 from beholden.record.relay import Relay
 from beholden.record.segment import SegmentWriter
 
-DEFAULT_MEMORY_BYTES = 32_000_000
+DEFAULT_MEMORY_BYTES: Final = 32_000_000
 # What a stream that is not recorded keeps in memory, so that a new listener need not wait for a keyframe.
-_GOP_BYTES = 2 * 1024 * 1024
-_PAUSE_MS = 2000
+_GOP_BYTES: Final = 2 * 1024 * 1024
+_PAUSE_MS: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from beholden.ingest.rtp.audio import AudioDepacketiser, AudioSink
 
-MAX_FRAME_BYTES = 65_536
-_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
-_AAC_LC = 2
-_WITH_SBR = (5, 29)
+MAX_FRAME_BYTES: Final = 65_536
+_RATES: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
+_AAC_LC: Final = 2
+_WITH_SBR: Final = (5, 29)
 
 
 @dataclass(frozen=True, slots=True)

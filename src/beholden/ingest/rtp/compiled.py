@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from beholden.ingest.rtp import library
 from beholden.ingest.rtp.audio import AudioDepacketiser
@@ -16,17 +16,21 @@ from beholden.ingest.rtp.fragmented import FragmentedDepacketiser
 from beholden.ingest.rtp.video import ParameterSetSink, PictureSink
 
 # ``struct state`` of walk.c, in its order.
-_SET_UP = struct.Struct("=3q")
-_SOUND = struct.Struct("=3q")
-_SHARED = struct.Struct("=8q")
-_RESULT = struct.Struct("=9q")
-_SOUND_AT = _SET_UP.size
-_SHARED_AT = _SOUND_AT + _SOUND.size
-_RESULT_AT = _SHARED_AT + _SHARED.size
-_RECORD = struct.Struct("=4I")
-_result = _RESULT.unpack_from
-_KEY, _HAS_SLICE, _AFTER_HOLE, _TRUST_MARKER = 1, 2, 4, 8
-_KEY_PICTURE, _HEARD = 2, 3
+_SET_UP: Final = struct.Struct("=3q")
+_SOUND: Final = struct.Struct("=3q")
+_SHARED: Final = struct.Struct("=8q")
+_RESULT: Final = struct.Struct("=9q")
+_SOUND_AT: Final = _SET_UP.size
+_SHARED_AT: Final = _SOUND_AT + _SOUND.size
+_RESULT_AT: Final = _SHARED_AT + _SHARED.size
+_RECORD: Final = struct.Struct("=4I")
+_result: Final = _RESULT.unpack_from
+_KEY: Final = 1
+_HAS_SLICE: Final = 2
+_AFTER_HOLE: Final = 4
+_TRUST_MARKER: Final = 8
+_KEY_PICTURE: Final = 2
+_HEARD: Final = 3
 
 
 class CompiledDepacketiser(FragmentedDepacketiser):

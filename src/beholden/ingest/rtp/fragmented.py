@@ -8,12 +8,12 @@ through ``ordered`` and ``packet``, which know all cases and give the same pictu
 from __future__ import annotations
 
 import struct
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from beholden.ingest.rtp.video import ParameterSetSink, PictureSink, VideoDepacketiser
 
-_PAYLOAD_AT = 16  # from '$'
-_CHECK_PARTS = 256
+_PAYLOAD_AT: Final = 16  # from '$'
+_CHECK_PARTS: Final = 256
 
 
 class Beginning(NamedTuple):

@@ -11,6 +11,7 @@ picture is found out by a later slice with the same timestamp; from then on only
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from beholden.ingest.rtp.audio import AudioDepacketiser
 from beholden.ingest.rtp.packet import Sequence, parse_header
@@ -18,9 +19,9 @@ from beholden.ingest.source import SourceError
 from beholden.model.camera import StreamState
 from beholden.model.gap import GapCause
 
-MAX_PICTURE_BYTES = 16 << 20
-MAX_PICTURE_PARTS = 65_536
-_MAX_FOREIGN = 8  # so many units of another codec in a row are no accident
+MAX_PICTURE_BYTES: Final = 16 << 20
+MAX_PICTURE_PARTS: Final = 65_536
+_MAX_FOREIGN: Final = 8  # so many units of another codec in a row are no accident
 
 PictureSink = Callable[[int, bool, list[bytes], int], None]
 """Called with (RTP timestamp, key, parts, size)."""

@@ -47,7 +47,7 @@ struct record {
 };
 
 #define MOST_RECORDS 1024
-#define OUT_BYTES (1 << 18)
+#define OUT_BYTES (1 << 19)
 #define MOST_ADDED 6
 #define HEADER 12
 #define MAX_PICTURE_BYTES (16 << 20)
