@@ -22,7 +22,7 @@ from beholden.model.camera import (
 )
 from beholden.model.errors import BeholdenError
 
-CAMERAS_PER_SHARD = 32
+CAMERAS_PER_SHARD = 64
 DEFAULT_KEEP_DAYS = 14.0
 _PLAIN_SETTINGS = (
     "record", "record_audio", "analyse", "transport", "certificate", "mode", "pre_seconds", "post_seconds",
