@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
+import os
+import struct
+import subprocess
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +18,7 @@ from beholden.store import file_system
 from beholden.store.file_system import sync_file_system
 
 EXT4, FUSE = 0xEF53, 0x65735546
+GO_DOWN, WITHOUT_LOG = 0x8004587D, 2  # XFS_IOC_GOINGDOWN, which ext4 has too
 
 
 class System:
@@ -77,3 +83,49 @@ def test_the_file_system_of_a_real_file(tmp_path: Path) -> None:
         pytest.skip("there is no file system in memory")
     with tempfile.TemporaryFile(dir=shared) as file:
         assert not sync_file_system(file.fileno())
+
+
+@pytest.fixture(params=["ext4", "xfs"])
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
+    """A small file system, and what cuts its power: nothing that it has not written reaches the disk."""
+    image, path = tmp_path / "disk.img", tmp_path / "disk"
+    path.mkdir()
+    image.touch()
+    os.truncate(image, 400 << 20)
+
+    def run(*words: str) -> None:
+        subprocess.run(words, check=True, capture_output=True)
+
+    def cut() -> None:
+        fd = os.open(path, os.O_RDONLY)
+        fcntl.ioctl(fd, GO_DOWN, struct.pack("I", WITHOUT_LOG))
+        os.close(fd)
+        run("umount", str(path))
+        run("mount", "-o", "loop", str(image), str(path))
+
+    try:
+        run(f"mkfs.{request.param}", "-q", str(image))
+        run("mount", "-o", "loop", str(image), str(path))
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip(f"mounting a loop device needs root, and mkfs.{request.param}")
+    yield path, cut
+    subprocess.run(["umount", "-l", str(path)], check=False)
+
+
+def test_what_was_synced_with_one_call_outlives_a_power_cut(disk: tuple[Path, Callable[[], None]]) -> None:
+    """All files with their names and folders; what was not synced does not, which says that
+    this test can fail."""
+    path, cut = disk
+    folders = [path / name / "a" for name in ("synced", "later")]
+    for number, folder in enumerate(folders):
+        folder.mkdir(parents=True)
+        files = [(folder / str(count)).open("wb", buffering=0) for count in range(5)]
+        for file in files:
+            file.write(b"x" * 300_000)
+        assert number or sync_file_system(files[0].fileno())
+        for file in files:
+            file.close()
+    cut()
+    kept = [sorted(len(file.read_bytes()) for file in folder.glob("*")) for folder in folders]
+    assert kept[0] == [300_000] * 5
+    assert kept[1] != [300_000] * 5

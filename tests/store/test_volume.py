@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,30 @@ def test_a_key_is_written_once(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         volume.create_exclusive(key())
     assert volume.path_of(key()).read_bytes() == b"footage"
+
+
+@pytest.mark.parametrize("place", ["a disk", "memory"])
+def test_folders_that_still_hold_something_stay_when_many_are_deleted_from(
+    tmp_path: Path, place: str
+) -> None:
+    """On a file system that is synced as a whole, and on one of which folder after folder is."""
+    shared = Path("/dev/shm")
+    if place == "memory" and not shared.is_dir():
+        pytest.skip("there is no file system in memory")
+    with tempfile.TemporaryDirectory(dir=tmp_path if place == "a disk" else shared) as name:
+        volume = Volume.create(Path(name) / "v")
+        keys = [
+            SegmentKey(camera, StreamRole.MAIN, at)
+            for camera in (1, 2, 3)
+            for at in range(0, 9_000_000, 1_800_000)
+        ]
+        for key in keys:
+            os.close(volume.create_exclusive(key))
+        kept = [key for key in keys if key.camera < 3 and key.start_ms >= 7_200_000]
+        volume.delete_many(key for key in keys if key not in kept)
+        assert list(volume.walk()) == kept
+        assert volume.cameras() == [1, 2]
+        assert len(list(volume.path.glob("cam-*/*/*/*"))) == 2, "the hours that hold a file, and no other"
 
 
 def test_deleting_prunes_empty_folders_only(tmp_path: Path) -> None:

@@ -129,23 +129,13 @@ class Volume:
             if sidecars.may_know(str(folder)):
                 known += there
         sidecars.forget(self.path, known)
+        kept: list[Path] = []
         while folders:
-            folders = {above: None for folder in folders if (above := self._prune(folder)) is not None}
-
-    def _prune(self, folder: Path) -> Path | None:
-        """Remove an empty folder and return the one it was in; sync one that still holds something."""
-        if folder == self.path:
-            return None
-        try:
-            folder.rmdir()
-        except FileNotFoundError:
-            return folder.parent
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-            _sync_folder(folder)
-            return None
-        return folder.parent
+            gone: list[Path] = []
+            for folder in folders:
+                (gone if _remove_if_empty(folder) else kept).append(folder)
+            folders = {folder.parent: None for folder in gone if folder.parent != self.path}
+        _sync_folders(kept)
 
     def sync_path(self, key: SegmentKey) -> None:
         """Make a closed file and its name durable."""
@@ -306,6 +296,33 @@ def _unlink(folder: Path, names: Iterable[str]) -> None:
                 continue
     finally:
         os.close(fd)
+
+
+def _remove_if_empty(folder: Path) -> bool:
+    """Whether the folder is gone now."""
+    try:
+        folder.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    return True
+
+
+def _sync_folders(folders: list[Path]) -> None:
+    """Make what changed in folders of one file system durable: with one call, where that is reliable."""
+    if len(folders) > 1:
+        fd = os.open(folders[0], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with contextlib.suppress(OSError):  # of whatever file: each folder is asked then
+                if sync_file_system(fd):
+                    return
+        finally:
+            os.close(fd)
+    for folder in folders:
+        _sync_folder(folder)
 
 
 def _sync_folder(folder: Path) -> None:
