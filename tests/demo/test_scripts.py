@@ -157,12 +157,12 @@ def test_a_failing_ui_build_says_what_npm_said(
 
 @pytest.fixture
 def checkout(build: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The hot path's source alone, to be built there."""
+    """The C files alone, to be built there."""
     monkeypatch.delenv("BEHOLDEN_PURE_PYTHON", raising=False)
     monkeypatch.delenv("CC", raising=False)
-    source = build.HOT_PATH  # type: ignore[attr-defined]
-    (tmp_path / source).parent.mkdir(parents=True)
-    (tmp_path / source).write_bytes((ROOT / source).read_bytes())
+    for source in build.C_FILES:  # type: ignore[attr-defined]
+        (tmp_path / source).parent.mkdir(parents=True)
+        (tmp_path / source).write_bytes((ROOT / source).read_bytes())
     return tmp_path
 
 
@@ -173,7 +173,7 @@ def _compiler(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("PATH", f"{folder / 'bin'}:/bin:/usr/bin")
 
 
-def test_the_hot_path_is_built_once(build: Any, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_libraries_are_built_once(build: Any, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Again only when its source changes; the digest in the library is what says so."""
     _compiler(
         checkout,
@@ -182,12 +182,12 @@ def test_the_hot_path_is_built_once(build: Any, checkout: Path, monkeypatch: pyt
         "for word; do case $word in -DSOURCE=*) said=$word;; *.so) to=$word;; esac; done\n"
         'echo "$said" >"$to"',
     )
-    assert build.build_library(checkout) == build.build_library(checkout) == ""
-    assert (checkout / "calls").read_text() == "x\n"
-    (checkout / build.HOT_PATH).write_text("int changed;")
-    assert not build.has_library(checkout)
-    assert build.build_library(checkout) == ""
-    assert (checkout / "calls").read_text() == "x\nx\n"
+    assert build.build_libraries(checkout) == build.build_libraries(checkout) == ""
+    assert (checkout / "calls").read_text() == "x\n" * len(build.C_FILES)
+    (checkout / build.C_FILES[0]).write_text("int changed;")
+    assert not build.has_libraries(checkout)
+    assert build.build_libraries(checkout) == ""
+    assert (checkout / "calls").read_text() == "x\n" * (1 + len(build.C_FILES))
 
 
 def test_without_a_compiler_the_set_up_goes_on(
@@ -196,13 +196,13 @@ def test_without_a_compiler_the_set_up_goes_on(
     """One sentence that says what it costs, and that a compiler may be fetched."""
     monkeypatch.setenv("PATH", str(checkout))
     assert build.lacks_compiler(checkout)
-    told = build.build_library(checkout)
+    told = build.build_libraries(checkout)
     assert "no C compiler" in told
     assert "CPU" in told
-    assert not (checkout / build.LIBRARY).exists()
+    assert not list(checkout.rglob("*.so"))
     monkeypatch.setenv("BEHOLDEN_PURE_PYTHON", "1")
     assert not build.lacks_compiler(checkout)
-    assert build.build_library(checkout) == ""
+    assert build.build_libraries(checkout) == ""
 
 
 @pytest.mark.parametrize("fault", ["echo 'odd flag' >&2; exit 1", "exit 0"])
@@ -211,11 +211,11 @@ def test_a_compiler_that_fails_costs_only_the_library(
 ) -> None:
     """Its own words are told, and a library of an older source is not taken for the new one."""
     _compiler(checkout, monkeypatch, fault)
-    (checkout / build.LIBRARY).write_bytes(b"of another source")
-    told = build.build_library(checkout)
+    (checkout / build.library_of(build.C_FILES[0])).write_bytes(b"of another source")
+    told = build.build_libraries(checkout)
     assert told.startswith("The C compiler failed")
     assert ("odd flag" in told) == ("odd flag" in fault)
-    assert not build.has_library(checkout)
+    assert not build.has_libraries(checkout)
 
 
 def test_benchmarks_are_found_and_listed() -> None:

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from beholden import c_library
 from beholden.ingest.connection import FakeWire
 from beholden.ingest.rtp import library
 from beholden.ingest.rtp.aac import AacDepacketiser
@@ -26,6 +27,7 @@ from beholden.ingest.source import SourceError
 from beholden.model.camera import StreamAddress
 from beholden.model.time import SystemClock
 
+ROOT = Path(__file__).parents[2]
 CODECS = pytest.mark.parametrize("codec", ["h264", "h265"])
 RELAXED = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200
@@ -42,29 +44,30 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> library.Library:
     import hatch_build
 
     root = tmp_path_factory.mktemp("built")
-    (root / hatch_build.HOT_PATH).parent.mkdir(parents=True)
-    (root / hatch_build.HOT_PATH).write_bytes(library.SOURCE.read_bytes())
+    for source in hatch_build.C_FILES:
+        (root / source).parent.mkdir(parents=True)
+        (root / source).write_bytes((ROOT / source).read_bytes())
     if hatch_build.compiler() is None:
         pytest.skip("there is no C compiler")
     with _environment(None):
-        told = hatch_build.build_library(root)
-    choice = library.load(root / hatch_build.LIBRARY, library.SOURCE)
+        told = hatch_build.build_libraries(root)
+    choice = library.load(root / hatch_build.library_of(hatch_build.C_FILES[0]), library.SOURCE)
     assert choice.library is not None, (told, choice.why)
     return choice.library
 
 
 @contextlib.contextmanager
 def _environment(value: str | None) -> Iterator[None]:
-    before = os.environ.pop(library.OFF, None)
+    before = os.environ.pop(c_library.OFF, None)
     if value is not None:
-        os.environ[library.OFF] = value
+        os.environ[c_library.OFF] = value
     library.chosen.cache_clear()
     try:
         yield
     finally:
-        os.environ.pop(library.OFF, None)
+        os.environ.pop(c_library.OFF, None)
         if before is not None:
-            os.environ[library.OFF] = before
+            os.environ[c_library.OFF] = before
         library.chosen.cache_clear()
 
 
@@ -346,8 +349,7 @@ def test_a_library_with_another_layout_is_refused(tmp_path: Path, built: library
     source = tmp_path / "other.c"
     digest = hashlib.sha256(library.SOURCE.read_bytes()).hexdigest()
     source.write_text(
-        f'const char beholden_walk_source[] = "{digest}";\n'
-        + "long beholden_walk_state(void) { return 8; }\n"
+        f'const char beholden_source[] = "{digest}";\n' + "long beholden_walk_state(void) { return 8; }\n"
         "long beholden_walk_scratch(void) { return 8; }\nlong beholden_walk_records(void) { return 8; }\n"
     )
     made = tmp_path / "walk.so"
@@ -370,4 +372,4 @@ def test_python_code_can_be_asked_for() -> None:
     with _environment("1"):
         found = library.chosen()
     assert found.library is None
-    assert library.OFF in found.why
+    assert c_library.OFF in found.why

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -111,11 +112,39 @@ def test_what_is_due_of_all_cameras_is_marked_and_forgotten_together(place: Any)
     assert [len(fact["segments"]) for fact in place.facts("segments_deleted")] == [3, 3, 3]
 
 
+def test_a_disk_that_fails_at_one_batch_leaves_the_others_marked(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one batch is forgotten the next is unlinked: its error is told, what went before it is forgotten
+    with its files gone, and everything else is finished by a later pass."""
+    monkeypatch.setattr("beholden.record.retention.BATCH", 3)
+    all_cameras = [place.camera, place.add_camera("b", keep_days=5), place.add_camera("c", keep_days=5)]
+    for camera in all_cameras:
+        place.put_both(3, camera=camera)
+    delete_many = place.store.delete_many
+
+    def fail(keys: Any) -> None:
+        keys = list(keys)
+        if keys[0].camera != place.camera:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        delete_many(keys)
+
+    monkeypatch.setattr(place.store, "delete_many", fail)
+    retention = place.retention()
+    retention.run_once(threading.Event())
+    assert [alarm.code for alarm in retention.alarms] == ["cannot_delete"]
+    left = [[row.leaves for row in place.rows(camera)] for camera in all_cameras]
+    assert left == [[], [True] * 3, [True] * 3]
+    monkeypatch.setattr(place.store, "delete_many", delete_many)
+    assert place.retain() == 6
+    assert list(place.store.walk()) == []
+
+
 @pytest.mark.parametrize("dies_at", range(3))
 def test_a_mark_of_several_batches_outlives_a_crash_between_them(
     place: Any, monkeypatch: pytest.MonkeyPatch, dies_at: int
 ) -> None:
-    """All files are gone, and some batches are forgotten: the next start forgets the others, each once."""
+    """What is forgotten is gone, of the others any files may be: the next start finishes them, each once."""
     monkeypatch.setattr("beholden.record.retention.BATCH", 3)
     all_cameras = [place.camera, place.add_camera("b", keep_days=5), place.add_camera("c", keep_days=5)]
     for camera in all_cameras:
@@ -134,10 +163,11 @@ def test_a_mark_of_several_batches_outlives_a_crash_between_them(
     with pytest.raises(KeyboardInterrupt):
         place.retain()
     monkeypatch.setattr(leaving, "forget", forget)
-    assert list(place.store.walk()) == []
+    assert {key.camera for key in place.store.walk()}.isdisjoint(all_cameras[: dies_at + 1])
     left = [[row.leaves for row in place.rows(camera)] for camera in all_cameras]
     assert left == [[]] * dies_at + [[True] * 3] * (3 - dies_at)
     assert place.retain() == 3 * (3 - dies_at)
+    assert list(place.store.walk()) == []
     facts = place.facts("segments_deleted")
     assert [(fact["cause"], len(fact["segments"])) for fact in facts] == [("too_old", 3)] * 3
 

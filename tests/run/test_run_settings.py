@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from beholden import native
-from beholden.ingest.rtp import library
+from beholden import c_library, native
 from beholden.model.errors import BeholdenError
 from beholden.run import settings
 
@@ -126,7 +125,7 @@ def test_the_variable_of_tests_for_real_clips_is_no_setting(
     assert settings.load(data=tmp_path).footage_directory == tmp_path / "footage"
 
 
-@pytest.mark.parametrize("switch", [library.OFF, *native.OFF])
+@pytest.mark.parametrize("switch", [c_library.OFF, *native.OFF])
 def test_the_switches_for_code_without_a_compiler_are_no_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, switch: str
 ) -> None:

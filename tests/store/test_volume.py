@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,19 @@ def test_folders_that_still_hold_something_stay_when_many_are_deleted_from(
         assert list(volume.walk()) == kept
         assert volume.cameras() == [1, 2]
         assert len(list(volume.path.glob("cam-*/*/*/*"))) == 2, "the hours that hold a file, and no other"
+
+
+def test_two_may_delete_from_the_same_folders_at_once(tmp_path: Path) -> None:
+    """Folders that one of them finds empty, or gone, are no error for the other."""
+    volume = Volume.create(tmp_path / "v")
+    for _ in range(20):
+        keys = [SegmentKey(1, StreamRole.MAIN, at) for at in range(0, 100_000_000, 1_000_000)]
+        for key in keys:
+            os.close(volume.create_exclusive(key))
+        with ThreadPoolExecutor(2) as threads:
+            for done in [threads.submit(volume.delete_many, keys[at::2]) for at in range(2)]:
+                done.result()
+        assert volume.cameras() == []
 
 
 def test_deleting_prunes_empty_folders_only(tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
 from beholden.catalog import Catalog, holds, leaving
 from beholden.catalog.segments import Stored
 from beholden.model.deletion import Reason
+from beholden.model.segment import SegmentKey
 from beholden.model.time import Clock
 from beholden.store.store import Store
 
@@ -20,6 +22,7 @@ BY = "retention"
 BATCH = 1500
 # How many are marked in one: a mark is a narrow row for a thousand of them.
 MARKED = 8 * BATCH
+_THREADS = 2  # that unlink; they let go of the interpreter for whole folders (store/unlink.c)
 
 
 class Remover:
@@ -73,11 +76,19 @@ class Remover:
         return len(going)
 
     def _remove(self, store: Store, batches: Sequence[Sequence[leaving.Run]], reason: Reason) -> None:
-        """All of them from the disk, which makes it durable once, and batch by batch from the catalog."""
-        store.delete_many(row.key for runs in batches for run in runs for row in run)
-        for runs in batches:
-            if not runs:
-                continue
-            with self._catalog.write(references=False) as conn:  # nothing refers to files
-                leaving.forget(conn, self._clock.now_ms(), runs, reason, BY)
-            log.info("footage deleted", cause=reason.value, segments=sum(map(len, runs)))
+        """Batch by batch from the disk, which makes it durable, then from the catalog, while threads take the
+        next from the disk. After an error what is not begun stays; nothing is under way on return."""
+        with ThreadPoolExecutor(_THREADS, "unlink") as disk:
+            try:
+                unlinked = [disk.submit(store.delete_many, _keys(runs)) for runs in batches if runs]
+                for runs, done in zip(filter(None, batches), unlinked, strict=True):
+                    done.result()
+                    with self._catalog.write(references=False) as conn:  # nothing refers to files
+                        leaving.forget(conn, self._clock.now_ms(), runs, reason, BY)
+                    log.info("footage deleted", cause=reason.value, segments=sum(map(len, runs)))
+            finally:
+                disk.shutdown(cancel_futures=True)
+
+
+def _keys(runs: Sequence[leaving.Run]) -> list[SegmentKey]:
+    return [row.key for run in runs for row in run]

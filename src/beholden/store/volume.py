@@ -14,9 +14,10 @@ from typing import Self
 from beholden.model.camera import StreamRole
 from beholden.model.segment import SegmentKey, names_by_folder
 from beholden.model.time import from_ms
-from beholden.store import sidecars
+from beholden.store import sidecars, unlinking
 from beholden.store.file_system import sync_file_system
 from beholden.store.store import FoundFile, StoreError
+from beholden.store.unlinking import unlink_all
 
 IDENTITY_NAME = ".beholden-volume"
 QUARANTINE_NAME = "quarantine"
@@ -124,7 +125,7 @@ class Volume:
         folders: dict[Path, None] = {}
         for name, there, names in names_by_folder(keys):
             folder = self.path / name
-            _unlink(folder, names)
+            unlink_all(folder, names, unlinking.chosen())
             folders[folder] = None
             if sidecars.may_know(str(folder)):
                 known += there
@@ -282,22 +283,6 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _unlink(folder: Path, names: Iterable[str]) -> None:
-    """Remove files from a folder; no error when they are gone already, or it is."""
-    try:
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    try:
-        for name in names:
-            try:
-                os.unlink(name, dir_fd=fd)  # the folder's path is looked up once
-            except FileNotFoundError:
-                continue
-    finally:
-        os.close(fd)
-
-
 def _remove_if_empty(folder: Path) -> bool:
     """Whether the folder is gone now."""
     try:
@@ -312,17 +297,21 @@ def _remove_if_empty(folder: Path) -> bool:
 
 
 def _sync_folders(folders: list[Path]) -> None:
-    """Make what changed in folders of one file system durable: with one call, where that is reliable."""
-    if len(folders) > 1:
-        fd = os.open(folders[0], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Make what changed in folders of one file system durable: with one call, where that is reliable. One
+    that is gone meanwhile was removed by somebody who does that for the folder it was in."""
+    for folder in folders:
         try:
-            with contextlib.suppress(OSError):  # of whatever file: each folder is asked then
-                if sync_file_system(fd):
-                    return
+            fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            if len(folders) > 1:
+                with contextlib.suppress(OSError):  # of whatever file: each folder is asked then
+                    if sync_file_system(fd):
+                        return
+            os.fsync(fd)
         finally:
             os.close(fd)
-    for folder in folders:
-        _sync_folder(folder)
 
 
 def _sync_folder(folder: Path) -> None:

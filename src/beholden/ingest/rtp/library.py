@@ -1,28 +1,24 @@
 """The hot path compiled: ``walk.c`` as a shared library beside it, when set-up could build one.
 
 Without it, or with one built from another source or for another machine, the Python code does the same work
-and costs more. ``BEHOLDEN_PURE_PYTHON=1`` chooses the Python code.
+and costs more.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from beholden import native
+from beholden import c_library
 
 SOURCE = Path(__file__).with_name("walk.c")
-PATH = Path(__file__).with_name("walk.so")
-OFF = native.PURE
+PATH = c_library.path_of(SOURCE)
 STATE_BYTES = 23 * 8
 RECORD_BYTES = 16
-_DIGEST_CHARACTERS = 64
 
 Walk = Callable[[bytes, int, int, int, int], int]
 """(data, position, size, address of the state, address of the scratch) → position."""
@@ -59,28 +55,24 @@ class Choice:
 @functools.cache
 def chosen() -> Choice:
     """What this process uses."""
-    if os.environ.get(OFF) == "1":
-        return Choice(None, f"{OFF}=1 asks for Python code.")
+    if c_library.is_off():
+        return Choice(None, f"{c_library.OFF}=1 asks for Python code.")
     return load(PATH, SOURCE)
 
 
 def load(path: Path, source: Path) -> Choice:
     """The library at ``path``, unless it was not built from ``source`` as it is now."""
-    if not path.exists():
-        return Choice(None, "There is no compiled library; scripts/setup builds it if there is a C compiler.")
     try:
-        # PyDLL and not CDLL: to let go of the interpreter and to get it back costs more than the call.
-        library = ctypes.PyDLL(str(path))
-        digest = (ctypes.c_char * _DIGEST_CHARACTERS).in_dll(library, "beholden_walk_source")
-        if digest.value.decode() != hashlib.sha256(source.read_bytes()).hexdigest():
-            return Choice(None, "The compiled library is of another version; scripts/setup builds it anew.")
+        library = c_library.load(path, source, holds_lock=True)
         state, scratch, records = (
             int(library[f"beholden_walk_{name}"]()) for name in ("state", "scratch", "records")
         )
         if state != STATE_BYTES:
             return Choice(None, "The compiled library does not fit this code; scripts/setup builds it anew.")
         walk = library["beholden_walk"]
-    except (OSError, AttributeError, ValueError) as error:
+    except c_library.CannotLoadError as error:
+        return Choice(None, str(error))
+    except AttributeError as error:
         return Choice(None, f"The compiled library cannot be used: {error}.")
     size, pointer = ctypes.c_int64, ctypes.c_void_p
     walk.argtypes, walk.restype = [ctypes.c_char_p, size, size, pointer, pointer], size

@@ -69,7 +69,7 @@ struct unit {
     int64_t size;
 };
 
-const char beholden_walk_source[] = SOURCE;
+const char beholden_source[] = SOURCE;
 
 int64_t beholden_walk_scratch(void) { return (int64_t)sizeof(struct scratch); }
 int64_t beholden_walk_state(void) { return (int64_t)sizeof(struct state); }
