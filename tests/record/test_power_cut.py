@@ -238,6 +238,21 @@ def test_files_on_two_file_systems_are_synced_singly(tmp_path: Path) -> None:
     assert "flush all" not in store.log
 
 
+def test_a_round_that_cannot_even_begin_is_not_the_last(tmp_path: Path) -> None:
+    """As without a descriptor left: what waits is synced when there is one again."""
+    store = FakeStore(tmp_path)
+    syncer = Syncer(store, 0.01)
+    with (tmp_path / "here").open("wb") as here:
+        spoiled = _Open(1 << 30, SegmentKey(1, StreamRole.MAIN, 1))
+        syncer.wrote(spoiled, is_new=False)
+        syncer.wrote(_Open(here.fileno(), SegmentKey(1, StreamRole.MAIN, 2)), is_new=False)
+        time.sleep(0.1)
+        assert "flush" not in store.log
+        syncer.closing(spoiled)
+        eventually(lambda: "flush" in store.log)
+        syncer.stop()
+
+
 @dataclass
 class _Open:
     fd: int

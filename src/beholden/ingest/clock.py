@@ -14,17 +14,13 @@ from typing import Final
 from beholden.model.time import TICKS_PER_SECOND
 
 JUMP_TICKS: Final = TICKS_PER_SECOND  # a step of media time over this is a jump
-BRIDGE_SLACK_TICKS: Final = (
-    TICKS_PER_SECOND * 12 // 100
-)  # from arrivals, between a jump and the next keyframe
+BRIDGE_SLACK_TICKS: Final = TICKS_PER_SECOND * 12 // 100  # from arrivals, until the keyframe after a jump
 LOST_TOUCH_TICKS: Final = 2 * TICKS_PER_SECOND  # so far from arrival, the map is wrong and is made anew
 CORRECT_EVERY_TICKS: Final = 10 * TICKS_PER_SECOND
 MOST_PPM: Final = 500
-AUDIO_SLACK_MS: Final = (
-    30  # sound this far from its picture, on average, is put right: people notice from 45 on
-)
+AUDIO_SLACK_MS: Final = 30  # sound so far from its picture on average is put right: people notice 45
 AUDIO_JITTER_MS: Final = 60  # a single frame this far from its place is moved at once
-REPORT_TRUST_MS: Final = 2_000  # sender reports that put sound further than this from its arrival are wrong
+REPORT_TRUST_MS: Final = 2_000  # sender reports that put sound further from its arrival are wrong
 
 _SMOOTHED: Final = 16  # frames over which drift is measured
 _WRAP: Final = 1 << 32

@@ -88,10 +88,16 @@ class Syncer:
         pause = self._seconds
         while not self._stop.wait(pause):
             began = time.monotonic()
-            if began < self._singly_until or not self._sync_together():
-                for number in list(self._waiting):
-                    self._sync(number)
+            try:
+                self._sync_all(began)
+            except OSError as error:  # no descriptor is left, say: the next round may have one
+                log.error("cannot make footage durable", cause=str(error))
             pause = max(0.0, self._seconds - (time.monotonic() - began))
+
+    def _sync_all(self, now: float) -> None:
+        if now < self._singly_until or not self._sync_together():
+            for number in list(self._waiting):
+                self._sync(number)
 
     def _sync_together(self) -> bool:
         """Make all that waits durable with one call; False when it has to be done singly."""
@@ -99,9 +105,9 @@ class Syncer:
         with self._lock:
             if len({os.fstat(number).st_dev for number in self._waiting}) != 1:
                 return False  # nothing, or a volume that came back as another file system
-            self._syncing, self._waiting = self._waiting, {}
             # The file opened first hears of every error since; and its number must stay its own meanwhile.
-            fd = os.dup(min(self._syncing, key=lambda number: self._syncing[number].file.key.start_ms))
+            fd = os.dup(min(self._waiting, key=lambda number: self._waiting[number].file.key.start_ms))
+            self._syncing, self._waiting = self._waiting, {}
         done = False
         try:
             done = self._store.flush_all(fd)
