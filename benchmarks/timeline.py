@@ -191,6 +191,7 @@ def _from_rows(path: Path, camera: int, end_ms: int) -> list[tuple[int, int]]:
 
 def _retention(made: _Made) -> dict[str, float]:
     files = made.put_files(min(1440, made.minutes))
+    os.sync()  # what the disk has yet to write of a month that was made in seconds is not retention's
     clock = FakeClock(START_MS + round((made.minutes / 1440 + 1) * DAY_MS) + DAY_MS)
     retention = Retention(made.catalog, clock, lambda *_: None)
     with _spared_collector(), _Writer(made.catalog, made.cameras[0]) as writer:
