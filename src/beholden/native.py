@@ -44,7 +44,7 @@ MODULES = (
 )
 GROUP = "beholden_native"
 LIBRARY = f"{GROUP}__mypyc"  # the code of all of them; their own files only point into it
-PURE = "BEHOLDEN_PURE_PYTHON"  # of the C library too
+PURE = "BEHOLDEN_PURE_PYTHON"  # of the C libraries too
 OFF = (PURE, "BEHOLDEN_INTERPRETED")
 FOLDER = ".native"
 MANIFEST = "manifest"

@@ -80,9 +80,9 @@ class Remover:
         next from the disk. After an error what is not begun stays; nothing is under way on return."""
         with ThreadPoolExecutor(_THREADS, "unlink") as disk:
             try:
-                unlinked = [disk.submit(store.delete_many, _keys(runs)) for runs in batches if runs]
-                for runs, done in zip(filter(None, batches), unlinked, strict=True):
-                    done.result()
+                under_way = [(runs, disk.submit(store.delete_many, _keys(runs))) for runs in batches if runs]
+                for runs, unlinked in under_way:
+                    unlinked.result()
                     with self._catalog.write(references=False) as conn:  # nothing refers to files
                         leaving.forget(conn, self._clock.now_ms(), runs, reason, BY)
                     log.info("footage deleted", cause=reason.value, segments=sum(map(len, runs)))

@@ -95,13 +95,12 @@ class Syncer:
             pause = max(0.0, self._seconds - (time.monotonic() - began))
 
     def _sync_all(self, now: float) -> None:
-        if now < self._singly_until or not self._sync_together():
+        if now < self._singly_until or not self._sync_together(now):
             for number in list(self._waiting):
                 self._sync(number)
 
-    def _sync_together(self) -> bool:
+    def _sync_together(self, now: float) -> bool:
         """Make all that waits durable with one call; False when it has to be done singly."""
-        began = time.monotonic()
         with self._lock:
             if len({os.fstat(number).st_dev for number in self._waiting}) != 1:
                 return False  # nothing, or a volume that came back as another file system
@@ -116,7 +115,7 @@ class Syncer:
         finally:
             os.close(fd)
         ended = time.monotonic()
-        if ended - began > self._seconds:
+        if ended - now > self._seconds:
             self._singly_until = ended + _SINGLY_SECONDS
         with self._lock:
             if done:

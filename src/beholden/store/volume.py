@@ -300,24 +300,24 @@ def _sync_folders(folders: list[Path]) -> None:
     """Make what changed in folders of one file system durable: with one call, where that is reliable. One
     that is gone meanwhile was removed by somebody who does that for the folder it was in."""
     for folder in folders:
-        try:
-            fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            continue
-        try:
+        with contextlib.suppress(FileNotFoundError), _opened(folder) as fd:
             if len(folders) > 1:
                 with contextlib.suppress(OSError):  # of whatever file: each folder is asked then
                     if sync_file_system(fd):
                         return
             os.fsync(fd)
-        finally:
-            os.close(fd)
 
 
 def _sync_folder(folder: Path) -> None:
+    with _opened(folder) as fd:
+        os.fsync(fd)
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int]:
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(fd)
+        yield fd
     finally:
         os.close(fd)
 
