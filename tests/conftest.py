@@ -33,6 +33,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
+def built_libraries(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Where the library of a C file of the source as it is lies, whether or not set-up built one."""
+    import hatch_build
+
+    if hatch_build.compiler() is None:
+        pytest.skip("there is no C compiler")
+    here, root = Path(__file__).parents[1], tmp_path_factory.mktemp("built")
+    for source in hatch_build.C_FILES:
+        (root / source).parent.mkdir(parents=True)
+        (root / source).write_bytes((here / source).read_bytes())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(hatch_build.OFF, raising=False)
+        assert hatch_build.build_libraries(root) == ""
+    by_name = {source.name: root / hatch_build.library_of(source) for source in hatch_build.C_FILES}
+    return lambda source: by_name[source.name]
+
+
+@pytest.fixture(scope="session")
 def clip_factory(tmp_path_factory: pytest.TempPathFactory) -> ClipFactory:
     """``clip_factory(width=320, height=180, fps=10, seconds=2, codec="h264", gop=0, audio="none").
 

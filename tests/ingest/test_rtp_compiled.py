@@ -27,7 +27,6 @@ from beholden.ingest.source import SourceError
 from beholden.model.camera import StreamAddress
 from beholden.model.time import SystemClock
 
-ROOT = Path(__file__).parents[2]
 CODECS = pytest.mark.parametrize("codec", ["h264", "h265"])
 RELAXED = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200
@@ -39,20 +38,10 @@ SOUND = (
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> library.Library:
+def built(built_libraries: Callable[[Path], Path]) -> library.Library:
     """The library of the source as it is, whether or not set-up built one."""
-    import hatch_build
-
-    root = tmp_path_factory.mktemp("built")
-    for source in hatch_build.C_FILES:
-        (root / source).parent.mkdir(parents=True)
-        (root / source).write_bytes((ROOT / source).read_bytes())
-    if hatch_build.compiler() is None:
-        pytest.skip("there is no C compiler")
-    with _environment(None):
-        told = hatch_build.build_libraries(root)
-    choice = library.load(root / hatch_build.library_of(hatch_build.C_FILES[0]), library.SOURCE)
-    assert choice.library is not None, (told, choice.why)
+    choice = library.load(built_libraries(library.SOURCE), library.SOURCE)
+    assert choice.library is not None, choice.why
     return choice.library
 
 

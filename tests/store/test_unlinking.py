@@ -11,29 +11,15 @@ import pytest
 from beholden.store import unlinking
 from beholden.store.unlinking import Unlink, unlink_all
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture(params=["compiled", "python"])
-def compiled(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Unlink | None:
+def compiled(request: pytest.FixtureRequest) -> Unlink | None:
     """The compiled code of the source as it is, whether or not set-up built it; or none."""
-    import hatch_build
-
     if request.param == "python":
         return None
-    if hatch_build.compiler() is None:
-        pytest.skip("there is no C compiler")
-    monkeypatch.delenv(hatch_build.OFF, raising=False)
-    root = tmp_path / "built"
-    for source in hatch_build.C_FILES:
-        (root / source).parent.mkdir(parents=True)
-        (root / source).write_bytes((ROOT / source).read_bytes())
-    told = hatch_build.build_libraries(root)
-    (source,) = (file for file in hatch_build.C_FILES if file.name == unlinking.SOURCE.name)
-    found = unlinking.load(root / hatch_build.library_of(source), unlinking.SOURCE)
-    assert found is not None, told
+    built = request.getfixturevalue("built_libraries")(unlinking.SOURCE)
+    found = unlinking.load(built, unlinking.SOURCE)
+    assert found is not None
     return found
 
 
